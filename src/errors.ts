@@ -1,0 +1,41 @@
+/**
+ * The one error family of the package. Every refusal reads
+ * `where: expected ..., got ... (how to mend it)`.
+ */
+
+/** What kind of thing was wrong; the command line turns it into an exit code. */
+export type ErrorCode =
+  | "argument" // a value the caller passed: shape, dtype, option
+  | "file" // a file that is missing, unreadable or unwritable
+  | "format" // bytes that are not what their format says: weights, image, YAML
+  | "weights" // tensors that do not fit the model
+  | "size" // an input size that the network cannot take
+  | "state" // use after close, a dead thread, memory that was freed
+  | "memory"; // more memory than the limit allows
+
+/** An error with a code and, where there is one, the source it speaks of. */
+export class MobileDetrError extends Error {
+  /** What kind of thing was wrong. */
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "MobileDetrError";
+    this.code = code;
+  }
+}
+
+/** Throws `where: expected ..., got ... (mend)`. */
+export function fail(code: ErrorCode, where: string, expected: string, got: string, mend?: string): never {
+  throw new MobileDetrError(code, describe(where, expected, got, mend));
+}
+
+/** The text that {@link fail} throws, for callers that collect several before they throw. */
+export function describe(where: string, expected: string, got: string, mend?: string): string {
+  return `${where}: expected ${expected}, got ${got}${mend ? ` (${mend})` : ""}`;
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
