@@ -1,0 +1,58 @@
+/**
+ * Traces: every module's output by its path, as PyTorch's forward hooks see them. Costs nothing when not used.
+ *
+ * Names: a module that gives a tensor has its path ("model.0.layer3.uib_0"); one that gives a list has ".0", ".1", ...
+ * appended; attention has its path for the output and ".weights" for the weights, where they were asked for; the
+ * detection head has ".0" for the detections (PyTorch gives a tuple there) and its other results by name.
+ */
+import type { AnyModule } from "../nn/index.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** Receives an output during the run. The tensor is valid until it returns: copy out what should stay. */
+export type TraceSink = (path: string, output: Tensor) => void;
+
+/** Runs `run` and hands every output of the modules below `model` to `sink`, in the order in which they finish. */
+export function traceModules<R>(model: AnyModule, run: () => R, sink: TraceSink): R {
+  const remove: (() => void)[] = [];
+  try {
+    for (const [path, module] of model.namedModules()) {
+      if (path === "") continue;
+      remove.push(module.registerForwardHook((_module, _inputs, output) => void report(path, output, sink)));
+    }
+    return run();
+  } finally {
+    for (const off of remove) off();
+  }
+}
+
+/** {@link traceModules} with everything copied to the JavaScript heap, by path. Outputs that are one are copied once. */
+export function recordTrace<R>(model: AnyModule, run: () => R): { result: R; trace: Map<string, TracedTensor> } {
+  const trace = new Map<string, TracedTensor>();
+  let last: { tensor: Tensor; copy: TracedTensor } | undefined; // a container's output is its last child's
+  const result = traceModules(model, run, (path, tensor) => {
+    if (last?.tensor !== tensor) last = { tensor, copy: { shape: tensor.shape, data: tensor.toFloat32Array() } };
+    trace.set(path, last.copy);
+  });
+  return { result, trace };
+}
+
+/** A copied output: row-major, in the shape that PyTorch prints. */
+export interface TracedTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** QUIRK: the names under which results with fields are known in PyTorch, where they are attributes of nothing. */
+const FIELD_NAMES: Readonly<Record<string, string>> = { output: "", output0: ".0" };
+
+function report(path: string, output: unknown, sink: TraceSink): void {
+  if (output instanceof Tensor) {
+    if (output.dtype === "f32") sink(path, output);
+  } else if (Array.isArray(output)) {
+    output.forEach((item, i) => void report(`${path}.${i}`, item, sink));
+  } else if (typeof output === "object" && output !== null) {
+    for (const [field, item] of Object.entries(output)) {
+      report(`${path}${FIELD_NAMES[field] ?? `.${field}`}`, item, sink);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * AIFI, attention-based intra-scale feature interaction (RT-DETR, arXiv 2304.08069): one post-norm transformer encoder
+ * layer over the pixels of the coarsest map.
+ */
+import { LayerNorm, Linear, Module, MultiheadAttention } from "../../nn/index.ts";
+import { add, gelu } from "../../ops/index.ts";
+import { tensor } from "../../tensor/create.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+
+/**
+ * Sine-cosine positions, [first*second, width]: row i*second + j holds sin(i w), cos(i w), sin(j w), cos(j w) for the
+ * width/4 frequencies w_k = temperature ** (-k / (width/4)). Single precision step by step, as PyTorch computes it.
+ */
+export function sincosPositions(first: number, second: number, width: number, temperature = 10000): Tensor {
+  const quarter = Math.floor(width / 4);
+  const omega = Float32Array.from({ length: quarter }, (_, k) => {
+    return 1 / Math.fround(temperature ** Math.fround(k / quarter));
+  });
+  const table = new Float32Array(first * second * width);
+  for (let i = 0; i < first; i++) {
+    for (let j = 0; j < second; j++) {
+      const row = (i * second + j) * width;
+      for (let k = 0; k < quarter; k++) {
+        const [a, b] = [Math.fround(i * omega[k]), Math.fround(j * omega[k])];
+        table[row + k] = Math.sin(a);
+        table[row + quarter + k] = Math.cos(a);
+        table[row + 2 * quarter + k] = Math.sin(b);
+        table[row + 3 * quarter + k] = Math.cos(b);
+      }
+    }
+  }
+  return tensor(table, [first * second, width]);
+}
+
+/** x [N, C, H, W] to the same shape: x = norm1(x + ma(x + pos, x + pos, x)); x = norm2(x + fc2(gelu(fc1 x))). */
+export class AIFI extends Module {
+  readonly ma: MultiheadAttention;
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+  readonly norm1: LayerNorm;
+  readonly norm2: LayerNorm;
+
+  constructor(c1: number, cm = 2048, numHeads = 8) {
+    super();
+    this.ma = new MultiheadAttention(c1, numHeads, { batchFirst: true });
+    this.fc1 = new Linear(c1, cm);
+    this.fc2 = new Linear(cm, c1);
+    this.norm1 = new LayerNorm(c1);
+    this.norm2 = new LayerNorm(c1);
+  }
+
+  forward(x: Tensor): Tensor {
+    const [n, c, h, w] = x.dims4("AIFI");
+    let src = x.flatten(2).permute(0, 2, 1); // [N, H*W, C], pixels in row-major order
+    const q = add(src, this.positions(h, w, c).to(x.backend));
+    src = this.norm1.call(add(src, this.ma.call(q, q, src, { needWeights: false }).output));
+    src = this.norm2.call(add(src, this.fc2.call(gelu(this.fc1.call(src)))));
+    return src.permute(0, 2, 1).viewAs(n, c, h, w);
+  }
+
+  /**
+   * QUIRK: the table is built (w, h)-major while the tokens are (h, w)-major. On a square map channels 0 .. C/2-1 then
+   * follow y and the others x; on any other map the rows are scrambled. Kept.
+   */
+  positions(h: number, w: number, c: number): Tensor {
+    return sincosPositions(w, h, c);
+  }
+}
