@@ -32,11 +32,11 @@ export class BufferTensor extends Tensor {
 /** Any module, whatever it takes and gives. */
 export type AnyModule = Module<never, unknown>;
 
-/** Runs before `forward`; may return other inputs. */
+/** Runs before `forward`; may return a list of other inputs. */
 export type ForwardPreHook = (
   module: AnyModule,
   inputs: readonly unknown[],
-) => readonly unknown[] | undefined | void;
+) => readonly unknown[] | undefined;
 
 /**
  * Runs after `forward`; may return another output. Tensors made or seen inside a hook are valid until the call returns:
