@@ -26,11 +26,15 @@ export function traceModules<R>(model: AnyModule, run: () => R, sink: TraceSink)
 }
 
 /** {@link traceModules} with everything copied to the JavaScript heap, by path. Outputs that are one are copied once. */
-export function recordTrace<R>(model: AnyModule, run: () => R): { result: R; trace: Map<string, TracedTensor> } {
+export function recordTrace<R>(
+  model: AnyModule,
+  run: () => R,
+): { result: R; trace: Map<string, TracedTensor> } {
   const trace = new Map<string, TracedTensor>();
   let last: { tensor: Tensor; copy: TracedTensor } | undefined; // a container's output is its last child's
   const result = traceModules(model, run, (path, tensor) => {
-    if (last?.tensor !== tensor) last = { tensor, copy: { shape: tensor.shape, data: tensor.toFloat32Array() } };
+    if (last?.tensor !== tensor)
+      last = { tensor, copy: { shape: tensor.shape, data: tensor.toFloat32Array() } };
     trace.set(path, last.copy);
   });
   return { result, trace };

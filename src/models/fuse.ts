@@ -17,10 +17,12 @@ export function fuse<M>(model: M): M {
 }
 
 function visit(module: AnyModule): void {
-  if (module instanceof RepConv) return fuseRepConv(module);
-  if (module instanceof Conv) return fuseConv(module);
-  if (module instanceof Sequential) fuseSequential(module);
-  for (const child of module.children()) visit(child);
+  if (module instanceof RepConv) fuseRepConv(module);
+  else if (module instanceof Conv) fuseConv(module);
+  else {
+    if (module instanceof Sequential) fuseSequential(module);
+    for (const child of module.children()) visit(child);
+  }
 }
 
 /** conv + BN as one biased convolution; the BatchNorm becomes an Identity, so that paths stay what they were. */

@@ -186,7 +186,10 @@ class Reader {
 
   #names(node: Node, nc: number): string[] {
     const names: string[] = [];
-    if (isSeq(node)) node.items.forEach((item, i) => void (names[i] = String(this.#value(item) ?? "")));
+    if (isSeq(node))
+      node.items.forEach((item, i) => {
+        names[i] = String(this.#value(item) ?? "");
+      });
     else if (isMap(node))
       for (const { key, value } of node.items) names[Number(String(key))] = String(this.#value(value) ?? "");
     const legal =

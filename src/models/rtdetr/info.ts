@@ -72,8 +72,12 @@ function countMultiplyAdds(model: RTDETRDetectionModel, [height, width]: Pair): 
   const counts = twin.layers.map(() => 0);
   twin.layers.forEach(({ module }, i) => {
     let before = 0;
-    module.registerForwardPreHook(() => void (before = metaBackend.multiplyAdds));
-    module.registerForwardHook(() => void (counts[i] = metaBackend.multiplyAdds - before));
+    module.registerForwardPreHook(() => {
+      before = metaBackend.multiplyAdds;
+    });
+    module.registerForwardHook(() => {
+      counts[i] = metaBackend.multiplyAdds - before;
+    });
   });
   twin.call(Tensor.empty(metaBackend, [1, 3, height, width]));
   return counts;

@@ -36,7 +36,9 @@ export function explainInputSize(
 /** Sides of every layer's map by layer number, for one side of the image; undefined where joined maps differ. */
 function walk(model: RTDETRDetectionModel, side: number): number[] | undefined {
   const sides: number[] = [];
-  FEATURE_STRIDES.forEach((stride, i) => void (sides[i + 1] = Math.ceil(side / stride)));
+  FEATURE_STRIDES.forEach((stride, i) => {
+    sides[i + 1] = Math.ceil(side / stride);
+  });
   for (const { number, sources, side: change, output } of model.layers.slice(1)) {
     const given = sources.map((source) => sides[source]);
     if (given.some((n) => !(n >= 1))) return undefined;

@@ -80,7 +80,9 @@ export class RTDETRDetectionModel extends Module<[Tensor, DecoderOptions?], Dete
   forward(images: Tensor, options: DecoderOptions = {}): DetectorOutput {
     this.checkInput(images);
     const values: Tensor[] = [];
-    this.backbone.call(images).forEach((map, i) => void (values[i + 1] = map));
+    this.backbone.call(images).forEach((map, i) => {
+      values[i + 1] = map;
+    });
     for (const { module, sources, number } of this.layers.slice(1)) {
       const inputs = sources.map((source) => values[source]);
       if (module instanceof RTDETRDecoder) return module.call(inputs, options);

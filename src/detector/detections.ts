@@ -1,0 +1,77 @@
+/**
+ * From the network's output to detections, as RT-DETR's predictor does it: no non-maximum suppression, no clipping, no
+ * sorting unless asked for. Single precision, as in PyTorch.
+ */
+import { fail } from "../errors.ts";
+
+/** One object. */
+export interface Detection {
+  /** x1, y1, x2, y2 in pixels of the original picture; may reach a little past its edges. */
+  readonly box: readonly [number, number, number, number];
+  /** Probability of the class, in (conf, 1]. */
+  readonly score: number;
+  /** Class number. */
+  readonly class: number;
+  /** Class name. */
+  readonly name: string;
+}
+
+/** What is kept of the queries. */
+export interface SelectOptions {
+  /** Scores must be greater than this (strictly). */
+  readonly conf: number;
+  /** Class numbers wanted; all unless said. */
+  readonly classes?: readonly number[];
+  /** At most so many, the best ones by score; all unless said. */
+  readonly max_det?: number;
+  /** Best score first, instead of query order. */
+  readonly sort?: boolean;
+}
+
+/**
+ * output [Q, 4 + K] of one image (cx, cy, w, h in [0, 1], then class scores), row-major; names [K]; the picture's width
+ * and height in pixels.
+ */
+export function selectDetections(
+  output: Float32Array,
+  names: readonly string[],
+  width: number,
+  height: number,
+  options: SelectOptions,
+): Detection[] {
+  const { conf, classes, max_det = Number.POSITIVE_INFINITY, sort = false } = options;
+  const wanted = classes && new Set(classes);
+  const f = Math.fround;
+  const row = 4 + names.length;
+  const found: Detection[] = [];
+  for (let at = 0; at + row <= output.length; at += row) {
+    let best = 0;
+    for (let k = 1; k < names.length; k++) if (output[at + 4 + k] > output[at + 4 + best]) best = k;
+    const score = output[at + 4 + best];
+    if (!(score > f(conf)) || (wanted && !wanted.has(best))) continue;
+    const [cx, cy, halfW, halfH] = [output[at], output[at + 1], f(output[at + 2] / 2), f(output[at + 3] / 2)];
+    const box = [
+      f(f(cx - halfW) * width),
+      f(f(cy - halfH) * height),
+      f(f(cx + halfW) * width),
+      f(f(cy + halfH) * height),
+    ];
+    found.push({ box: box as unknown as Detection["box"], score, class: best, name: names[best] });
+  }
+  const byScore = found.map((_, i) => i).sort((a, b) => found[b].score - found[a].score || a - b);
+  const kept = byScore.slice(0, max_det);
+  return (sort ? kept : kept.sort((a, b) => a - b)).map((i) => found[i]);
+}
+
+/** Class numbers of a list of numbers and names; an error (code "argument") names those that the model does not know. */
+export function classNumbers(wanted: readonly (number | string)[], names: readonly string[]): number[] {
+  return wanted.map((item) => {
+    const byName = names.indexOf(String(item));
+    const number = byName >= 0 ? byName : Number(item);
+    if (!Number.isInteger(number) || number < 0 || number >= names.length || item === "") {
+      const list = names.slice(0, 20).join(", ") + (names.length > 20 ? ", ..." : "");
+      fail("argument", "classes", `numbers in [0, ${names.length}) or names (${list})`, JSON.stringify(item));
+    }
+    return number;
+  });
+}
