@@ -211,7 +211,7 @@ export function queryOrder(golden: ModelGolden, index: ArrayLike<number | bigint
 
 /** Whether a module works on chosen queries; AIFI's tokens may happen to be as many. */
 const hasQueryRows = (path: string): boolean =>
-  /\.(decoder|dec_\w+|enc_bbox_head|query_pos_head|0)(\.|$)/.test(path);
+  /\.(decoder|dec_\w+|enc_bbox_head|query_pos_head)(\.|$)|^model\.\d+\.0$/.test(path);
 
 const NOTHING: Departure = {
   path: "",
