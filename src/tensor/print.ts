@@ -9,6 +9,9 @@ const EDGE_ITEMS = 3; // elements shown at each end of a long axis
 const SUMMARISE_ABOVE = 1000; // elements; longer tensors are shortened
 const DIGITS = 4;
 const LINE_WIDTH = 80; // characters
+const EXACT_DIGITS = 60; // enough to tell a tie of f32 from its neighbours
+
+type Element = number | bigint;
 
 /** Minimum, maximum, mean, standard deviation (unbiased, as PyTorch's) and counts over all elements. */
 export interface TensorStats {
@@ -53,12 +56,12 @@ export function tensorStats(x: Tensor): TensorStats {
 export function formatTensor(x: Tensor): string {
   const about = `${x.dtype} ${formatShape(x.shape)} on ${x.backend.name}`;
   if (x.isMeta || x.storage.released) return `tensor(..., ${x.isMeta ? "" : "released, "}${about})`;
+  if (x.size === 0) return `tensor([])\n# ${about}`;
   const shorten = x.size > SUMMARISE_ABOVE;
   const format = elementFormat(shownElements(x, shorten), x.dtype === "f32");
   const body = formatAxis(x, [], shorten, format, "tensor(".length);
   const layout = !x.isContiguous() && x.isContiguous("channels_last") ? ", channels_last" : "";
   const head = `tensor(${body})`;
-  if (x.size === 0) return `${head}\n# ${about}`;
   const s = tensorStats(x);
   const short = (v: number): string => Number(v.toPrecision(5)).toString();
   const odd = s.nan + s.inf > 0 ? `, nan ${s.nan}, inf ${s.inf}` : "";
@@ -73,49 +76,73 @@ function shownIndices(n: number, shorten: boolean): number[] {
   return [...all.slice(0, EDGE_ITEMS), -1, ...all.slice(n - EDGE_ITEMS)];
 }
 
-function shownElements(x: Tensor, shorten: boolean): number[] {
-  if (x.ndim === 0) return [x.item()];
+function shownElements(x: Tensor, shorten: boolean): Element[] {
+  if (x.ndim === 0) return [x.storage.data[x.offset]];
   return shownIndices(x.shape[0], shorten)
     .filter((i) => i >= 0)
     .flatMap((i) => shownElements(x.select(0, i), shorten));
 }
 
 /** One way to write all elements of a tensor, to a common width. */
-function elementFormat(values: readonly number[], isFloat: boolean): (v: number) => string {
-  const write = isFloat ? floatWriter(values) : String;
-  const width = Math.max(0, ...values.map((v) => write(v).length));
-  return (v) => write(v).padStart(width);
+interface ElementFormat {
+  readonly width: number;
+  readonly write: (v: Element) => string;
 }
 
-function floatWriter(values: readonly number[]): (v: number) => string {
+function elementFormat(values: readonly Element[], isFloat: boolean): ElementFormat {
+  const numbers = values.map(Number);
+  const write: (v: Element) => string = isFloat ? floatWriter(numbers) : String;
+  // QUIRK: of floats only the finite ones other than 0 make the width; "nan", "inf" and "-0." may stand out
+  const counted = isFloat ? numbers.filter((v) => Number.isFinite(v) && v !== 0) : values;
+  const width = Math.max(1, ...counted.map((v) => write(v).length));
+  return { width, write: (v) => write(v).padStart(width) };
+}
+
+function floatWriter(values: readonly number[]): (v: Element) => string {
   const sizes = values.filter((v) => Number.isFinite(v) && v !== 0).map(Math.abs);
   const max = Math.max(0, ...sizes);
   const min = Math.min(Infinity, ...sizes);
-  const special = (v: number): string | undefined =>
-    Number.isNaN(v) ? "nan" : v === Infinity ? "inf" : v === -Infinity ? "-inf" : undefined;
-  const whole = sizes.every(Number.isInteger);
+  const whole = values.filter(Number.isFinite).every(Number.isInteger);
   const scientific = max / min > 1000 || max > 1e8 || (!whole && min < 1e-4);
-  return (v) => {
-    if (scientific && (!whole || max / min > 1000 || max > 1e8)) return special(v) ?? exponential(v);
-    return special(v) ?? (whole ? `${v === 0 ? "0" : v.toFixed(0)}.` : v.toFixed(DIGITS));
+  return (element) => {
+    const v = Number(element);
+    if (Number.isNaN(v)) return "nan";
+    if (!Number.isFinite(v)) return v > 0 ? "inf" : "-inf";
+    const sign = v < 0 || Object.is(v, -0) ? "-" : "";
+    return sign + (scientific ? exponential(Math.abs(v)) : fixed(Math.abs(v), whole ? 0 : DIGITS));
   };
+}
+
+function fixed(v: number, digits: number): string {
+  return digits === 0 ? `${v.toFixed(0)}.` : halfEven(v.toFixed(digits), v.toFixed(EXACT_DIGITS));
 }
 
 function exponential(v: number): string {
   const [mantissa, exponent] = v.toExponential(DIGITS).split("e");
+  const [exact, exactExponent] = v.toExponential(EXACT_DIGITS).split("e");
+  const digits = exponent === exactExponent ? halfEven(mantissa, exact) : mantissa;
   const sign = exponent.startsWith("-") ? "-" : "+";
-  return `${mantissa}e${sign}${exponent.replace(/^[+-]/, "").padStart(2, "0")}`;
+  return `${digits}e${sign}${exponent.replace(/^[+-]/, "").padStart(2, "0")}`;
+}
+
+/** JavaScript rounds a tie up, Python to the even digit: 0.03125 is 0.0313 and 0.0312. */
+function halfEven(rounded: string, exact: string): string {
+  const cut = exact.slice(0, rounded.length);
+  const isTie = /^50*$/.test(exact.slice(rounded.length));
+  return isTie && Number(cut.at(-1)) % 2 === 0 ? cut : rounded;
 }
 
 function formatAxis(
   x: Tensor,
   index: readonly number[],
   shorten: boolean,
-  format: (v: number) => string,
+  format: ElementFormat,
   indent: number,
 ): string {
   const axis = index.length;
-  if (axis === x.ndim) return format(x.at(...index));
+  if (axis === x.ndim) {
+    return format.write(x.storage.data[index.reduce((at, i, k) => at + i * x.strides[k], x.offset)]);
+  }
   const shown = shownIndices(x.shape[axis], shorten);
   const inner = indent + 1;
   const items = shown.map((i) =>
@@ -123,7 +150,7 @@ function formatAxis(
   );
   const pad = " ".repeat(inner);
   if (axis < x.ndim - 1) return `[${items.join(`,${"\n".repeat(x.ndim - axis - 1)}${pad}`)}]`;
-  const perLine = Math.max(1, Math.floor((LINE_WIDTH - inner) / ((items[0]?.length ?? 0) + 2)));
+  const perLine = Math.max(1, Math.floor((LINE_WIDTH - indent) / (format.width + 2)));
   const lines: string[] = [];
   for (let i = 0; i < items.length; i += perLine) lines.push(items.slice(i, i + perLine).join(", "));
   return `[${lines.join(`,\n${pad}`)}]`;

@@ -123,7 +123,7 @@ export class Tensor implements Strided {
   /** Axes in a new order, as `torch.permute`. */
   permute(...axes: number[]): Tensor {
     const order = axes.map((a) => normalizeAxis(a, this.ndim, "permute"));
-    if (new Set(order).size !== this.ndim) {
+    if (order.length !== this.ndim || new Set(order).size !== this.ndim) {
       fail("argument", "permute", `each of ${this.ndim} axes once`, formatShape(axes));
     }
     return this.view(

@@ -1,0 +1,255 @@
+/**
+ * Matrix product with 2x16 micro-tiles: Y[pixels, outputs] = bias + X[pixels, K] * W, weights in panels of 16 outputs
+ * (`packPanels`). K is read in segments (rows x taps x length), so that a convolution over a zero-framed channels-last
+ * buffer is this product without im2col. Accumulates k upwards from the bias, in both tiles alike.
+ *
+ * Shaped by V8: 8 accumulators + 2 pixels + 4 weights + 1 are its 15 registers; the four steps are real branches
+ * because one merged block would spill.
+ */
+
+/** Stores the first `count` (1..16) of 16 lanes. */
+function storeLanes(y: usize, count: i32, c0: v128, c1: v128, c2: v128, c3: v128): void {
+  let rest = c0;
+  if (count >= 16) {
+    v128.store(y, c0);
+    v128.store(y, c1, 16);
+    v128.store(y, c2, 32);
+    v128.store(y, c3, 48);
+    return;
+  }
+  if (count >= 4) {
+    v128.store(y, c0);
+    rest = c1;
+  }
+  if (count >= 8) {
+    v128.store(y, c1, 16);
+    rest = c2;
+  }
+  if (count >= 12) {
+    v128.store(y, c2, 32);
+    rest = c3;
+  }
+  y += ((count & ~3) as usize) << 2;
+  const lanes = count & 3;
+  if (lanes > 0) v128.store_lane<f32>(y, rest, 0);
+  if (lanes > 1) v128.store_lane<f32>(y, rest, 1, 4);
+  if (lanes > 2) v128.store_lane<f32>(y, rest, 2, 8);
+}
+
+/** Two pixels (at x0, x1) times one panel of 16 outputs. */
+function tile2x16(
+  x0: usize,
+  x1: usize,
+  w: usize,
+  y0: usize,
+  y1: usize,
+  count: i32,
+  length: i32,
+  taps: i32,
+  tapBytes: usize,
+  rows: i32,
+  rowBytes: usize,
+): void {
+  let a0 = v128.load(w);
+  let a1 = v128.load(w, 16);
+  let a2 = v128.load(w, 32);
+  let a3 = v128.load(w, 48);
+  let b0 = a0;
+  let b1 = a1;
+  let b2 = a2;
+  let b3 = a3;
+  w += 64;
+  for (let row = rows; row > 0; row--) {
+    let t0 = x0;
+    let t1 = x1;
+    for (let tap = taps; tap > 0; tap--) {
+      let p = t0;
+      let q = t1;
+      let k = length;
+      while (true) {
+        let w0 = v128.load(w);
+        let w1 = v128.load(w, 16);
+        let w2 = v128.load(w, 32);
+        let w3 = v128.load(w, 48);
+        let u = v128.load32_splat(p);
+        let v = v128.load32_splat(q);
+        a0 = f32x4.add(a0, f32x4.mul(u, w0));
+        a1 = f32x4.add(a1, f32x4.mul(u, w1));
+        b0 = f32x4.add(b0, f32x4.mul(v, w0));
+        b1 = f32x4.add(b1, f32x4.mul(v, w1));
+        a2 = f32x4.add(a2, f32x4.mul(u, w2));
+        a3 = f32x4.add(a3, f32x4.mul(u, w3));
+        b2 = f32x4.add(b2, f32x4.mul(v, w2));
+        b3 = f32x4.add(b3, f32x4.mul(v, w3));
+        if (k <= 1) {
+          w += 64;
+          break;
+        }
+        w0 = v128.load(w, 64);
+        w1 = v128.load(w, 80);
+        w2 = v128.load(w, 96);
+        w3 = v128.load(w, 112);
+        u = v128.load32_splat(p, 4);
+        v = v128.load32_splat(q, 4);
+        a0 = f32x4.add(a0, f32x4.mul(u, w0));
+        a1 = f32x4.add(a1, f32x4.mul(u, w1));
+        b0 = f32x4.add(b0, f32x4.mul(v, w0));
+        b1 = f32x4.add(b1, f32x4.mul(v, w1));
+        a2 = f32x4.add(a2, f32x4.mul(u, w2));
+        a3 = f32x4.add(a3, f32x4.mul(u, w3));
+        b2 = f32x4.add(b2, f32x4.mul(v, w2));
+        b3 = f32x4.add(b3, f32x4.mul(v, w3));
+        if (k <= 2) {
+          w += 128;
+          break;
+        }
+        w0 = v128.load(w, 128);
+        w1 = v128.load(w, 144);
+        w2 = v128.load(w, 160);
+        w3 = v128.load(w, 176);
+        u = v128.load32_splat(p, 8);
+        v = v128.load32_splat(q, 8);
+        a0 = f32x4.add(a0, f32x4.mul(u, w0));
+        a1 = f32x4.add(a1, f32x4.mul(u, w1));
+        b0 = f32x4.add(b0, f32x4.mul(v, w0));
+        b1 = f32x4.add(b1, f32x4.mul(v, w1));
+        a2 = f32x4.add(a2, f32x4.mul(u, w2));
+        a3 = f32x4.add(a3, f32x4.mul(u, w3));
+        b2 = f32x4.add(b2, f32x4.mul(v, w2));
+        b3 = f32x4.add(b3, f32x4.mul(v, w3));
+        if (k <= 3) {
+          w += 192;
+          break;
+        }
+        w0 = v128.load(w, 192);
+        w1 = v128.load(w, 208);
+        w2 = v128.load(w, 224);
+        w3 = v128.load(w, 240);
+        u = v128.load32_splat(p, 12);
+        v = v128.load32_splat(q, 12);
+        a0 = f32x4.add(a0, f32x4.mul(u, w0));
+        a1 = f32x4.add(a1, f32x4.mul(u, w1));
+        b0 = f32x4.add(b0, f32x4.mul(v, w0));
+        b1 = f32x4.add(b1, f32x4.mul(v, w1));
+        a2 = f32x4.add(a2, f32x4.mul(u, w2));
+        a3 = f32x4.add(a3, f32x4.mul(u, w3));
+        b2 = f32x4.add(b2, f32x4.mul(v, w2));
+        b3 = f32x4.add(b3, f32x4.mul(v, w3));
+        w += 256;
+        p += 16;
+        q += 16;
+        k -= 4;
+        if (k <= 0) break;
+      }
+      t0 += tapBytes;
+      t1 += tapBytes;
+    }
+    x0 += rowBytes;
+    x1 += rowBytes;
+  }
+  storeLanes(y0, count, a0, a1, a2, a3);
+  storeLanes(y1, count, b0, b1, b2, b3);
+}
+
+/** One pixel times one panel of 16 outputs: the same sums as {@link tile2x16}. */
+function tile1x16(
+  x: usize,
+  w: usize,
+  y: usize,
+  count: i32,
+  length: i32,
+  taps: i32,
+  tapBytes: usize,
+  rows: i32,
+  rowBytes: usize,
+): void {
+  let a0 = v128.load(w);
+  let a1 = v128.load(w, 16);
+  let a2 = v128.load(w, 32);
+  let a3 = v128.load(w, 48);
+  w += 64;
+  for (let row = rows; row > 0; row--) {
+    let t = x;
+    for (let tap = taps; tap > 0; tap--) {
+      let p = t;
+      for (let k = length; k > 0; k--) {
+        const u = v128.load32_splat(p);
+        a0 = f32x4.add(a0, f32x4.mul(u, v128.load(w)));
+        a1 = f32x4.add(a1, f32x4.mul(u, v128.load(w, 16)));
+        a2 = f32x4.add(a2, f32x4.mul(u, v128.load(w, 32)));
+        a3 = f32x4.add(a3, f32x4.mul(u, v128.load(w, 48)));
+        p += 4;
+        w += 64;
+      }
+      t += tapBytes;
+    }
+    x += rowBytes;
+  }
+  storeLanes(y, count, a0, a1, a2, a3);
+}
+
+/**
+ * Y[o, p, n] = bias[n] + sum over (row, tap, i) of X[o, p][row, tap, i] * W[n][row, tap, i].
+ *
+ * - x: pixel p of outer index o at x + o*xOuterBytes + p*xPixelBytes; its K inputs at + row*rowBytes + tap*tapBytes + i*4
+ * - w: panels [ceil(outputs/16)][bias16, then K x 16] of f32, 16-byte aligned; wOuterBytes apart (0: shared)
+ * - y: at y + o*yOuterBytes + p*yPixelBytes, outputs contiguous; must not overlap x or w
+ * - unit: one block of `block` pixels of one outer index, ceil(pixels/block) per outer index; length, taps, rows >= 1
+ */
+export function gemm(
+  x: usize,
+  w: usize,
+  y: usize,
+  pixels: i32,
+  outputs: i32,
+  length: i32,
+  taps: i32,
+  tapBytes: usize,
+  rows: i32,
+  rowBytes: usize,
+  xPixelBytes: usize,
+  yPixelBytes: usize,
+  xOuterBytes: usize,
+  wOuterBytes: usize,
+  yOuterBytes: usize,
+  block: i32,
+  begin: i32,
+  end: i32,
+): void {
+  const blocks = (pixels + block - 1) / block;
+  const panelBytes = ((length * taps * rows + 1) as usize) << 6;
+  for (let unit = begin; unit < end; unit++) {
+    const outer = unit / blocks;
+    const first = (unit - outer * blocks) * block;
+    const last = min(first + block, pixels);
+    const xFirst = x + (outer as usize) * xOuterBytes + (first as usize) * xPixelBytes;
+    let panel = w + (outer as usize) * wOuterBytes;
+    let yFirst = y + (outer as usize) * yOuterBytes + (first as usize) * yPixelBytes;
+    for (let n = 0; n < outputs; n += 16) {
+      const count = min(outputs - n, 16);
+      let xp = xFirst;
+      let yp = yFirst;
+      let p = first;
+      for (; p + 1 < last; p += 2) {
+        tile2x16(
+          xp,
+          xp + xPixelBytes,
+          panel,
+          yp,
+          yp + yPixelBytes,
+          count,
+          length,
+          taps,
+          tapBytes,
+          rows,
+          rowBytes,
+        );
+        xp += xPixelBytes << 1;
+        yp += yPixelBytes << 1;
+      }
+      if (p < last) tile1x16(xp, panel, yp, count, length, taps, tapBytes, rows, rowBytes);
+      panel += panelBytes;
+      yFirst += 64;
+    }
+  }
+}

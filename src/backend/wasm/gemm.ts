@@ -1,0 +1,223 @@
+/** Matrix products: weights packed into panels on every call, then one `gemm` over blocks of rows. */
+import { copyView, rowMajorUnless } from "./copy.ts";
+import { type Engine, select, sizeOf, type Take, type View } from "./engine.ts";
+import { asRows, loopsOver } from "./loops.ts";
+
+const NS_PER_MAC = 0.045; // about 45 GFLOP/s
+const BLOCK_BYTES = 32 * 1024; // of X that one block reads, so that it stays in the first cache from panel to panel
+const MAX_BLOCK = 128;
+
+/** Where the K inputs of an output lie, in elements: rows x taps x length, `length` innermost. */
+export interface Segments {
+  readonly length: number;
+  readonly taps: number;
+  readonly tapStride: number;
+  readonly rows: number;
+  readonly rowStride: number;
+}
+
+/** Inputs that are one contiguous run. */
+export function oneSegment(length: number): Segments {
+  return { length, taps: 1, tapStride: 0, rows: 1, rowStride: 0 };
+}
+
+/** Weights that {@link packPanels} reads: strides in elements. */
+export interface PackSource {
+  readonly address: number;
+  readonly outputs: number;
+  readonly outputStride: number;
+  readonly segments: Segments;
+  readonly inputStride: number;
+  /** Matrices one behind the other, and how far apart. */
+  readonly matrices: number;
+  readonly matrixStride: number;
+  /** A vector of `outputs`, or undefined for zeros. */
+  readonly bias: { readonly address: number; readonly stride: number } | undefined;
+}
+
+/** Bytes of the panels of one matrix. */
+export function panelBytes(outputs: number, k: number): number {
+  return Math.ceil(outputs / 16) * (k + 1) * 64;
+}
+
+/** Packs into scratch memory; returns the panels' address. */
+export function packPanels(engine: Engine, take: Take, source: PackSource): number {
+  const { length, taps, tapStride, rows, rowStride } = source.segments;
+  const k = length * taps * rows;
+  const panels = take(source.matrices * panelBytes(source.outputs, k));
+  engine.run(
+    "packPanels",
+    [
+      source.address,
+      source.bias?.address ?? 0,
+      panels,
+      source.outputs,
+      source.outputStride * 4,
+      length,
+      source.inputStride * 4,
+      taps,
+      tapStride * 4,
+      rows,
+      rowStride * 4,
+      (source.bias?.stride ?? 0) * 4,
+      source.matrixStride * 4,
+    ],
+    source.matrices * Math.ceil(source.outputs / 16),
+    k * 16 * 0.5,
+  );
+  return panels;
+}
+
+/** A product for {@link runGemm}: strides in elements, outputs contiguous. */
+export interface Product {
+  readonly x: number;
+  readonly panels: number;
+  readonly y: number;
+  readonly pixels: number;
+  readonly outputs: number;
+  readonly segments: Segments;
+  readonly xPixelStride: number;
+  readonly yPixelStride: number;
+  readonly outer: number;
+  readonly xOuterStride: number;
+  /** In bytes; 0 where all share one matrix. */
+  readonly panelsOuterBytes: number;
+  readonly yOuterStride: number;
+}
+
+/** Y = bias + X W for every outer index. */
+export function runGemm(engine: Engine, p: Product): void {
+  const { length, taps, tapStride, rows, rowStride } = p.segments;
+  const k = length * taps * rows;
+  const wanted = Math.floor(BLOCK_BYTES / 4 / k / 2) * 2;
+  const block = Math.min(Math.max(wanted, 16), MAX_BLOCK, p.pixels + (p.pixels % 2));
+  engine.run(
+    "gemm",
+    [
+      p.x,
+      p.panels,
+      p.y,
+      p.pixels,
+      p.outputs,
+      length,
+      taps,
+      tapStride * 4,
+      rows,
+      rowStride * 4,
+      p.xPixelStride * 4,
+      p.yPixelStride * 4,
+      p.xOuterStride * 4,
+      p.panelsOuterBytes,
+      p.yOuterStride * 4,
+      block,
+    ],
+    p.outer * Math.ceil(p.pixels / block),
+    Math.min(block, p.pixels) * p.outputs * k * NS_PER_MAC,
+  );
+}
+
+/** a [..., M, K] times b [..., K, N] into y [..., M, N], leading dimensions expanded alike; K >= 1. */
+export function matmulView(engine: Engine, a: View, b: View, y: View): void {
+  if (sizeOf(y.shape) === 0) return;
+  const d = y.shape.length - 2; // leading dimensions
+  const [m, n] = y.shape.slice(d);
+  const k = a.shape[d + 1];
+  engine.scratch((take) => {
+    const left = rowMajorUnless(engine, take, a, a.strides[d + 1] === 1 || k === 1);
+    const direct = y.strides[d + 1] === 1 || n === 1;
+    const out = direct ? y : engine.temporary(take, y.shape);
+    const batch = loopsOver(
+      y.shape.slice(0, d),
+      [left, b, out].map((v) => v.strides.slice(0, d)),
+      false,
+    );
+    const last = batch.sizes.length - 1;
+    const matrices = last >= 0 ? batch.sizes[last] : 1;
+    const step = batch.strides.map((s) => (last >= 0 ? s[last] : 0));
+    const shared = step[1] === 0;
+    const walk = (axis: number, x: number, w: number, to: number): void => {
+      if (axis < last) {
+        const [sx, sw, sy] = batch.strides.map((s) => s[axis] * 4);
+        for (let i = 0; i < batch.sizes[axis]; i++) walk(axis + 1, x + i * sx, w + i * sw, to + i * sy);
+        return;
+      }
+      engine.scratch((own) => {
+        const panels = packPanels(engine, own, {
+          address: w,
+          outputs: n,
+          outputStride: b.strides[d + 1],
+          segments: oneSegment(k),
+          inputStride: b.strides[d],
+          matrices: shared ? 1 : matrices,
+          matrixStride: step[1],
+          bias: undefined,
+        });
+        runGemm(engine, {
+          x,
+          panels,
+          y: to,
+          pixels: m,
+          outputs: n,
+          segments: oneSegment(k),
+          xPixelStride: left.strides[d],
+          yPixelStride: out.strides[d],
+          outer: matrices,
+          xOuterStride: step[0],
+          panelsOuterBytes: shared ? 0 : panelBytes(n, k),
+          yOuterStride: step[2],
+        });
+      });
+    };
+    walk(0, left.address, b.address, out.address);
+    if (!direct) copyView(engine, out, y);
+  });
+}
+
+/** x [..., K] times w [N, K] transposed, plus bias [N], into y [..., N]; K >= 1. */
+export function linearView(engine: Engine, x: View, w: View, bias: View | undefined, y: View): void {
+  if (sizeOf(y.shape) === 0) return;
+  const d = y.shape.length - 1;
+  const n = y.shape[d];
+  const k = x.shape[d];
+  engine.scratch((take) => {
+    const panels = packPanels(engine, take, {
+      address: w.address,
+      outputs: n,
+      outputStride: w.strides[0],
+      segments: oneSegment(k),
+      inputStride: w.strides[1],
+      matrices: 1,
+      matrixStride: 0,
+      bias: bias && { address: bias.address, stride: bias.strides[0] },
+    });
+    const input = rowMajorUnless(engine, take, x, k === 1 || x.strides[d] === 1);
+    const direct = n === 1 || y.strides[d] === 1;
+    const out = direct ? y : engine.temporary(take, y.shape);
+    const product = (from: View, to: View): void => {
+      const lead = from.shape.length - 1;
+      const rows = asRows(
+        loopsOver(from.shape.slice(0, lead), [from.strides.slice(0, lead), to.strides.slice(0, lead)], false),
+      );
+      if (!rows) {
+        for (let i = 0; i < from.shape[0]; i++) product(select(from, i), select(to, i));
+        return;
+      }
+      runGemm(engine, {
+        x: from.address,
+        panels,
+        y: to.address,
+        pixels: rows.rows,
+        outputs: n,
+        segments: oneSegment(k),
+        xPixelStride: rows.strides[0],
+        yPixelStride: rows.strides[1],
+        outer: 1,
+        xOuterStride: 0,
+        panelsOuterBytes: 0,
+        yOuterStride: 0,
+      });
+    };
+    product(input, out);
+    if (!direct) copyView(engine, out, y);
+  });
+}

@@ -1,0 +1,11 @@
+/** What a pool's worker thread runs: an instance of the kernels on the shared memory, then jobs until told to quit. */
+import { workerData } from "node:worker_threads";
+import { controlAt, serve } from "./control.ts";
+import { instantiateKernels } from "./instantiate.ts";
+
+const { module, memory, control } = workerData as {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  control: number;
+};
+serve(controlAt(memory, control), instantiateKernels(module, memory));
