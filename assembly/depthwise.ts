@@ -78,6 +78,61 @@ function tile4(
   v128.store(y + yPixelBytes * 3, a3);
 }
 
+/**
+ * As {@link tile4} for rows of 3 taps at stride 1, where the taps of neighbouring outputs are neighbouring pixels: six
+ * loads a row instead of twelve, the same sums. 1.3 to 1.45 times as fast; at stride 2 and for 5 taps it did not pay.
+ */
+function tile4Taps3(
+  x: usize,
+  w: usize,
+  y: usize,
+  rows: i32,
+  xRowBytes: usize,
+  xPixelBytes: usize,
+  yPixelBytes: usize,
+): void {
+  let a0 = v128.load(w);
+  let a1 = a0;
+  let a2 = a0;
+  let a3 = a0;
+  w += 16;
+  for (let row = rows; row > 0; row--) {
+    const w0 = v128.load(w);
+    const w1 = v128.load(w, 16);
+    const w2 = v128.load(w, 32);
+    let p = x;
+    let v = v128.load(p);
+    a0 = f32x4.add(a0, f32x4.mul(v, w0));
+    p += xPixelBytes;
+    v = v128.load(p);
+    a0 = f32x4.add(a0, f32x4.mul(v, w1));
+    a1 = f32x4.add(a1, f32x4.mul(v, w0));
+    p += xPixelBytes;
+    v = v128.load(p);
+    a0 = f32x4.add(a0, f32x4.mul(v, w2));
+    a1 = f32x4.add(a1, f32x4.mul(v, w1));
+    a2 = f32x4.add(a2, f32x4.mul(v, w0));
+    p += xPixelBytes;
+    v = v128.load(p);
+    a1 = f32x4.add(a1, f32x4.mul(v, w2));
+    a2 = f32x4.add(a2, f32x4.mul(v, w1));
+    a3 = f32x4.add(a3, f32x4.mul(v, w0));
+    p += xPixelBytes;
+    v = v128.load(p);
+    a2 = f32x4.add(a2, f32x4.mul(v, w2));
+    a3 = f32x4.add(a3, f32x4.mul(v, w1));
+    p += xPixelBytes;
+    v = v128.load(p);
+    a3 = f32x4.add(a3, f32x4.mul(v, w2));
+    w += 48;
+    x += xRowBytes;
+  }
+  v128.store(y, a0);
+  v128.store(y + yPixelBytes, a1);
+  v128.store(y + yPixelBytes * 2, a2);
+  v128.store(y + yPixelBytes * 3, a3);
+}
+
 /** One pixel of four channels. */
 function tile1(x: usize, w: usize, y: usize, rows: i32, xRowBytes: usize, taps: i32, xTapBytes: usize): void {
   let a = v128.load(w);
@@ -141,6 +196,7 @@ export function depthwise(
 ): void {
   const groupBytes = ((rows * taps + 1) as usize) << 4;
   const whole = channels & ~3;
+  const neighbours = taps == 3 && xTapBytes == xPixelBytes;
   for (let unit = begin; unit < end; unit++) {
     let xp = x + (unit as usize) * xStepBytes;
     let yp = y + (unit as usize) * yRowBytes;
@@ -149,7 +205,8 @@ export function depthwise(
       let g = w;
       let c: usize = 0;
       for (; c < (whole as usize) << 2; c += 16) {
-        tile4(xp + c, g, yp + c, rows, xRowBytes, taps, xTapBytes, xPixelBytes, yPixelBytes);
+        if (neighbours) tile4Taps3(xp + c, g, yp + c, rows, xRowBytes, xPixelBytes, yPixelBytes);
+        else tile4(xp + c, g, yp + c, rows, xRowBytes, taps, xTapBytes, xPixelBytes, yPixelBytes);
         g += groupBytes;
       }
       for (; c < (channels as usize) << 2; c += 4) {

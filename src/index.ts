@@ -10,6 +10,7 @@ export type {
   ImageInput,
   Speed,
 } from "./detector/pipeline.ts";
+export { Pipeline } from "./detector/pipeline.ts";
 export { type ErrorCode, MobileDetrError } from "./errors.ts";
-export type { RawImage } from "./image/image.ts";
+export type { ImageData8, RawImage } from "./image/image.ts";
 export { VARIANT_NAMES, type VariantName } from "./models/mobilenetv4/variants.ts";

@@ -168,3 +168,11 @@ export const DETECTION_ROWS: Tolerance = {
   rel: 0,
   reason: "PyTorch's own fused and unfused runs differ by about as much; every wrong reading is far above",
 };
+
+/** Detections from a JPEG: `abs` pixels for boxes, `rel` as a difference for scores. */
+export const JPEG_DETECTIONS: Tolerance = {
+  abs: 2,
+  rel: 0.01,
+  reason:
+    "jpeg-js's inverse DCT differs from libjpeg's by up to 3 levels a pixel: seen to move boxes 1.2 px, scores 0.004",
+};

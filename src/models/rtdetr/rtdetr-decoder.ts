@@ -43,19 +43,19 @@ export interface RTDETRDecoderArguments {
 
 /** What the detector gives. Q queries, K classes. */
 export interface DetectorOutput {
-  /** [N, Q, 4 + K]: cx, cy, w, h in [0, 1], then the sigmoid class scores of the last layer. */
+  /** Shape [N, Q, 4 + K]; cx, cy, w, h in [0, 1], then the sigmoid class scores of the last layer. */
   readonly output0: Tensor;
-  /** [N, Q] i32: the chosen tokens, best first. */
+  /** Shape [N, Q], i32; the chosen tokens, best first. */
   readonly index: Tensor;
-  /** [N, Q, 4]: the encoder's boxes of the chosen tokens. */
+  /** Shape [N, Q, 4]; the encoder's boxes of the chosen tokens. */
   readonly enc_bboxes: Tensor;
-  /** [N, Q, K]: the encoder's class logits of the chosen tokens. */
+  /** Shape [N, Q, K]; the encoder's class logits of the chosen tokens. */
   readonly enc_scores: Tensor;
 }
 
 /** What a caller may impose on a run. */
 export interface DecoderOptions {
-  /** [N, Q] i32: use these tokens as queries instead of the best ones; for comparison with another runtime. */
+  /** Shape [N, Q], i32; use these tokens as queries instead of the best ones; for comparison with another runtime. */
   readonly index?: Tensor;
 }
 

@@ -1,7 +1,7 @@
 /** The allocator: alignment, no overlap, merging, limits, addresses above 2 GiB, the same addresses every time. */
 import { describe, expect, it } from "vitest";
-import { MobileDetrError } from "../../../src/errors.ts";
 import { Arena } from "../../../src/backend/wasm/arena.ts";
+import { MobileDetrError } from "../../../src/errors.ts";
 import { stream } from "./harness.ts";
 
 const PAGE = 65536;

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { Strided } from "../../../src/backend/backend.ts";
 import type { WasmBackend } from "../../../src/backend/wasm/wasm-backend.ts";
-import { EPS, expectCase, type Layout, LAYOUTS, numbers, openBackends, read } from "./harness.ts";
+import { EPS, expectCase, LAYOUTS, type Layout, numbers, openBackends, read } from "./harness.ts";
 
 const backends: WasmBackend[] = openBackends();
 afterAll(async () => {

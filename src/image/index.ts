@@ -1,0 +1,10 @@
+/** `mobiledetr/image`: pictures in and out. */
+export { classColour } from "./colours.ts";
+export { type DecodeOptions, decodeImage } from "./decode.ts";
+export { type DrawnDetection, type DrawOptions, drawDetections } from "./draw.ts";
+export { type EncodeOptions, encodeImage, formatFromPath } from "./encode.ts";
+export { type Channels, checkImage, type ImageData8, type RawImage, toRgb } from "./image.ts";
+export { DEFAULT_MAX_PIXELS } from "./limits.ts";
+export { toFloatChw, toFloatHwc } from "./preprocess.ts";
+export { resizeBilinear } from "./resize.ts";
+export type { ImageFormat } from "./sniff.ts";

@@ -1,0 +1,16 @@
+/** `mobiledetr/tensor`: strided tensors. */
+export type { DType, TypedArray } from "../backend/backend.ts";
+export {
+  arange,
+  type CreateOptions,
+  fromNdarray,
+  full,
+  type NdarrayLike,
+  ones,
+  tensor,
+  toNdarray,
+  zeros,
+} from "./create.ts";
+export { type TensorStats, tensorStats } from "./print.ts";
+export type { MemoryFormat } from "./shape.ts";
+export { type Nested, Tensor } from "./tensor.ts";
