@@ -112,7 +112,7 @@ export class WasmBackend implements Backend {
   }
 
   /** The shared memory. */
-  get memory(): WebAssembly.Memory {
+  get memory(): { readonly buffer: ArrayBufferLike } {
     return this.#engine.memory;
   }
 
