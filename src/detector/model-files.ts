@@ -93,7 +93,7 @@ export function isNeverRun(name: string): boolean {
 
 function readText(path: string): string {
   try {
-    if (statSync(path).isDirectory()) fail("file", path, "a YAML file", "a directory");
+    if (!statSync(path).isFile()) fail("file", path, "a YAML file", "a directory or a device");
     return readFileSync(path, "utf8");
   } catch (error) {
     if (error instanceof Error && error.name === "MobileDetrError") throw error;

@@ -1,0 +1,229 @@
+/** `mobiledetr detect`: pictures in, detections out as tables or JSON lines, boxes drawn. */
+import { readFileSync } from "node:fs";
+import type { Detection } from "../detector/detections.ts";
+import { type Detector, loadDetector } from "../detector/detector.ts";
+import { DEFAULT_MODEL } from "../detector/model-files.ts";
+import type { Detections, DetectorOptions } from "../detector/pipeline.ts";
+import { fail, messageOf } from "../errors.ts";
+import { decodeImage } from "../image/decode.ts";
+import { drawDetections } from "../image/draw.ts";
+import type { ImageData8 } from "../image/image.ts";
+import { type ImageFormat, sniffFormat } from "../image/sniff.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Command, OptionSpec } from "./command.ts";
+import { EXIT_DONE, EXIT_FAILED } from "./exit-codes.ts";
+import {
+  BACKEND_NAMES,
+  BACKEND_OPTIONS,
+  CONFIG_OPTIONS,
+  MODEL_OPTION,
+  modelChoice,
+  WEIGHTS_OPTION,
+} from "./model-options.ts";
+import { OutputFolder } from "./output-folder.ts";
+import { jsonLine, printable } from "./printable.ts";
+import { exitOnSignals } from "./signals.ts";
+import { expandSources } from "./sources.ts";
+import type { Terminal } from "./terminal.ts";
+import { textTable } from "./text-table.ts";
+
+const DEFAULT_OUT = "runs/detect";
+
+const OPTIONS: readonly OptionSpec[] = [
+  { ...MODEL_OPTION, default: DEFAULT_MODEL },
+  WEIGHTS_OPTION,
+  ...CONFIG_OPTIONS,
+  {
+    name: "conf",
+    value: "C",
+    help: "Keep what scores more than this, in [0, 1).",
+    default: "the model's own, 0.25 where it has none",
+  },
+  { name: "classes", value: "A,B,...", help: "Keep these classes, by name or number.", default: "all" },
+  { name: "max-det", value: "N", help: "Keep the N best of each picture.", default: "all" },
+  { name: "sort", help: "Best score first, instead of the network's order." },
+  {
+    name: "imgsz",
+    value: "N|HxW",
+    help: "Size that pictures are stretched to, in pixels, rounded up to multiples of 32.",
+    default: "640",
+  },
+  ...BACKEND_OPTIONS,
+  { name: "no-fuse", help: "Keep batch norms apart from convolutions: slower, for comparisons." },
+  {
+    name: "out",
+    value: "DIR",
+    help: "Folder for the annotated pictures, made when needed; files of earlier runs are replaced, sources never.",
+    default: `${DEFAULT_OUT}, and with --json none`,
+  },
+  { name: "no-save", help: "Draw nothing." },
+  { name: "json", help: "Print one line of JSON for each picture, and nothing else." },
+];
+
+/** `mobiledetr detect` */
+export const detectCommand: Command = {
+  name: "detect",
+  summary: "Find objects in pictures: print them, draw them.",
+  description:
+    "Finds objects in JPEG and PNG pictures, prints a table for each picture and writes a copy with the boxes drawn. " +
+    "A picture that fails does not stop the others.",
+  positional: {
+    name: "SOURCE",
+    help: "A picture, or a folder: the .jpg, .jpeg and .png files in it, by name.",
+    least: 1,
+    most: Number.POSITIVE_INFINITY,
+  },
+  options: OPTIONS,
+  examples: [
+    ["mobiledetr detect photo.jpg", "Codes in a photograph, with the model that is included."],
+    ["mobiledetr detect photos --classes qr --out found", "QR codes alone, in every picture of a folder."],
+    ["mobiledetr detect *.png --json > found.jsonl", "For other programs to read."],
+    [
+      "mobiledetr detect a.jpg --model MobileNetV4ConvSmall --weights coco.safetensors",
+      "A model of your own.",
+    ],
+  ],
+  run: detect,
+};
+
+/** A picture's pixels and what is known of its file. */
+interface OpenPicture {
+  readonly pixels: ImageData8;
+  readonly format: ImageFormat;
+  readonly decodeMs: number;
+}
+
+async function detect(args: Arguments, terminal: Terminal): Promise<number> {
+  const options = detectorOptions(args);
+  const json = args.has("json");
+  const { pictures, failed } = expandSources(args.words);
+  const folder = outputFolder(args, pictures);
+  for (const { source, error } of failed) terminal.report(error, source);
+  let failures = failed.length;
+  exitOnSignals();
+  if (pictures.length > 0) {
+    const detector = await loadDetector(options);
+    try {
+      if (!json) terminal.print(terminal.paint("dim", describeDetector(detector)));
+      for (const source of pictures) {
+        try {
+          await detectOne(detector, source, folder, json, terminal);
+        } catch (error) {
+          failures++;
+          terminal.report(error, source);
+        }
+      }
+    } finally {
+      await detector.close();
+    }
+  }
+  if (failures === 0) return EXIT_DONE;
+  const total = pictures.length + failed.length;
+  if (total > 1) terminal.note(`mobiledetr: ${failures} of ${total} sources failed`);
+  return EXIT_FAILED;
+}
+
+function detectorOptions(args: Arguments): DetectorOptions {
+  return {
+    ...modelChoice(args),
+    imgsz: args.size("imgsz"),
+    threads: args.threads("threads"),
+    conf: args.number("conf", 0, 1),
+    classes: args.list("classes"),
+    max_det: args.count("max-det"),
+    sort: args.has("sort"),
+    fuse: !args.has("no-fuse"),
+    backend: args.choice("backend", BACKEND_NAMES),
+  };
+}
+
+function outputFolder(args: Arguments, pictures: readonly string[]): OutputFolder | undefined {
+  const out = args.text("out");
+  if (args.has("no-save")) {
+    if (out !== undefined) fail("argument", "--no-save", "no --out beside it", `--out ${out}`);
+    return undefined;
+  }
+  if (out === undefined && args.has("json")) return undefined;
+  return new OutputFolder(out ?? DEFAULT_OUT, pictures);
+}
+
+async function detectOne(
+  detector: Detector,
+  source: string,
+  folder: OutputFolder | undefined,
+  json: boolean,
+  terminal: Terminal,
+): Promise<void> {
+  const { pixels, format, decodeMs } = openPicture(source);
+  const result = await detector.detect(pixels);
+  const found: Detections = { ...result, speed: { ...result.speed, decode: decodeMs } };
+  terminal.print(json ? detectionsJson(source, found) : describeDetections(source, found, terminal));
+  if (!folder) return;
+  const drawn = found.detections.map(({ box, name, score, class: classId }) => ({
+    box,
+    label: `${name} ${score.toFixed(2)}`,
+    classId,
+  }));
+  const path = folder.write(source, format, drawDetections(pixels, drawn));
+  if (!json) terminal.print(`  drawn: ${printable(path)}`);
+}
+
+/** Decoded here rather than in the detector's thread: the same pixels are drawn on. */
+function openPicture(source: string): OpenPicture {
+  const start = performance.now();
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(source);
+  } catch (error) {
+    fail("file", source, "a readable picture", messageOf(error));
+  }
+  const { format } = sniffFormat(bytes);
+  const pixels = decodeImage(bytes, { source });
+  return { pixels, format: format ?? "png", decodeMs: performance.now() - start };
+}
+
+function detectionsJson(source: string, { width, height, detections, speed }: Detections): string {
+  const rounded = Object.entries(speed).map(([step, ms]) => [step, Math.round(ms * 1000) / 1000]);
+  return jsonLine({ source, width, height, detections, speed: Object.fromEntries(rounded) });
+}
+
+function describeDetector({ info }: Detector): string {
+  const { model, names, imgsz, backend, threads, conf } = info;
+  const parts = [
+    `${printable(model)}: ${names.length} classes`,
+    `${imgsz[0]}x${imgsz[1]}`,
+    `${backend}, ${plural(threads, "thread")}`,
+    `scores > ${conf}`,
+  ];
+  return parts.join(", ");
+}
+
+function describeDetections(source: string, found: Detections, terminal: Terminal): string {
+  const { width, height, detections, speed } = found;
+  const total = Object.values(speed).reduce((sum, ms) => sum + ms, 0);
+  const steps = Object.entries(speed).map(([step, ms]) => `${step} ${ms.toFixed(0)}`);
+  const head = [
+    `${terminal.paint("bold", printable(source))}: ${width}x${height} pixels`,
+    detections.length === 0 ? "nothing found" : plural(detections.length, "detection"),
+    `${total.toFixed(0)} ms (${steps.join(", ")})`,
+  ];
+  return [head.join(", "), ...detectionRows(detections, terminal)].join("\n");
+}
+
+function detectionRows(detections: readonly Detection[], terminal: Terminal): string[] {
+  if (detections.length === 0) return [];
+  const rows = detections.map(({ name, score, box }) => [
+    printable(name),
+    score.toFixed(3),
+    ...box.map((side) => side.toFixed(1)),
+  ]);
+  const table = textTable(
+    [["class", "score", "x1", "y1", "x2", "y2"], ...rows],
+    ["left", "right", "right", "right", "right", "right"],
+  );
+  return table.map((line, i) => `  ${i === 0 ? terminal.paint("dim", line) : line}`);
+}
+
+function plural(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,72 @@
+/**
+ * Where a command writes: results to standard output, everything else to standard error. Colours only where the stream is
+ * a terminal and NO_COLOR is unset or empty (no-color.org).
+ */
+import * as util from "node:util";
+import { MobileDetrError, messageOf } from "../errors.ts";
+import { printable, printableLines } from "./printable.ts";
+
+/** Looks that {@link Terminal.paint} knows. */
+export type Look = "bold" | "dim" | "red" | "green" | "cyan";
+
+/** What is needed of `process.stdout` and `process.stderr`. */
+export interface OutputStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+}
+
+/** The two streams and the environment. */
+export interface TerminalOptions {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Writes for people (and `--json` for programs). Callers make foreign text {@link printable}. */
+export class Terminal {
+  readonly #stdout: OutputStream;
+  readonly #stderr: OutputStream;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+
+  constructor({ stdout, stderr, env = {} }: TerminalOptions) {
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.#env = env;
+  }
+
+  /** A line (or several) on standard output. */
+  print(text: string): void {
+    this.#stdout.write(`${text}\n`);
+  }
+
+  /** A line (or several) on standard error. */
+  note(text: string): void {
+    this.#stderr.write(`${text}\n`);
+  }
+
+  /**
+   * An error's message on standard error, after "mobiledetr: "; the stack as well where MOBILEDETR_DEBUG is set. `input`
+   * is the file that it is about, whose name may hold anything.
+   */
+  report(error: unknown, input?: string): void {
+    const known = error instanceof MobileDetrError;
+    let message = messageOf(error);
+    if (input !== undefined) message = message.replaceAll(input, printable(input));
+    const text = printableLines(known ? message : `internal error: ${message || "(no message)"}`);
+    this.note(`${this.#paintOn(this.#stderr, "red", "mobiledetr:")} ${text}`);
+    if (!this.#env.MOBILEDETR_DEBUG) return;
+    const stack = error instanceof Error ? error.stack : undefined;
+    if (stack) this.note(printableLines(stack));
+  }
+
+  /** The text with a look, for standard output. */
+  paint(look: Look, text: string): string {
+    return this.#paintOn(this.#stdout, look, text);
+  }
+
+  #paintOn(stream: OutputStream, look: Look, text: string): string {
+    // Node 20 has styleText from 20.12 on.
+    if (!stream.isTTY || this.#env.NO_COLOR || text === "" || !util.styleText) return text;
+    return util.styleText(look, text, { validateStream: false }); // newer Nodes would ask standard output, whatever the stream
+  }
+}
