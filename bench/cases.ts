@@ -1,0 +1,49 @@
+/** The cases that `make-cases.py` has written to `bench/data`: which there are, and whether two results of one agree. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { fail } from "../src/errors.ts";
+import { openSafetensors } from "../src/weights/safetensors.ts";
+import { matchRows } from "../test/golden/match-rows.ts";
+
+/** One network at one size, with an input and PyTorch's output for it. */
+export interface BenchCase {
+  readonly folder: string;
+  readonly model: string;
+  /** Height and width of the input, in pixels. */
+  readonly size: readonly [number, number];
+  readonly classes: number;
+  readonly queries: number;
+  /** PyTorch's output0 [Q, 4 + K], row-major. */
+  readonly expected: Float32Array;
+}
+
+const DATA = fileURLToPath(new URL("data/", import.meta.url));
+
+/** The case of a model ("codes" or a variant's name) at a square size. Error "file" where it has not been written. */
+export function openCase(model: string, size: number): BenchCase {
+  const folder = join(DATA, `${model}.${size}`);
+  if (!existsSync(join(folder, "case.json"))) {
+    const command = `python bench/make-cases.py --models ${model} --sizes ${size}`;
+    fail(
+      "file",
+      `${model} at ${size}`,
+      `a case in bench/data/${model}.${size}`,
+      "none",
+      `run \`${command}\``,
+    );
+  }
+  const facts = JSON.parse(readFileSync(join(folder, "case.json"), "utf8")) as Omit<
+    BenchCase,
+    "folder" | "expected"
+  >;
+  using file = openSafetensors(join(folder, "output.safetensors"));
+  const expected = new Float32Array(facts.queries * (4 + facts.classes));
+  file.readInto("output0", expected);
+  return { ...facts, folder, expected };
+}
+
+/** The largest difference of two output0 over matched rows; NaN where one has NaN; Infinity where sizes differ. */
+export function apart(a: Float32Array, b: Float32Array, { classes }: BenchCase): number {
+  return a.length === b.length ? matchRows(a, b, 4 + classes).max : Number.POSITIVE_INFINITY;
+}
