@@ -3,6 +3,8 @@
  * zeros where there is padding). Weights [ceil(C/4)][bias4, then rows*taps x 4] by `packDepthwise`. Tiles of 4 pixels
  * along x; channels innermost, so that the rows are read in order. Taps are added in the order (ky, kx) from the bias.
  */
+import { tile1, tile4, tile4Taps3, tile4Taps3Step2, tile4Taps5, tileScalar } from "./depthwise-tiles";
+import { finish, limitsOf } from "./epilogue";
 
 /**
  * weights[c/4][1 + tap][c%4] = w[c][tap], weights[c/4][0][c%4] = bias[c]; channels past C become 0.
@@ -42,139 +44,12 @@ export function packDepthwise(
   }
 }
 
-/** Four pixels (xPixelBytes apart) of four channels. */
-function tile4(
-  x: usize,
-  w: usize,
-  y: usize,
-  rows: i32,
-  xRowBytes: usize,
-  taps: i32,
-  xTapBytes: usize,
-  xPixelBytes: usize,
-  yPixelBytes: usize,
-): void {
-  let a0 = v128.load(w);
-  let a1 = a0;
-  let a2 = a0;
-  let a3 = a0;
-  for (let row = rows; row > 0; row--) {
-    let p = x;
-    for (let tap = taps; tap > 0; tap--) {
-      w += 16;
-      const v = v128.load(w);
-      const p2 = p + xPixelBytes * 2;
-      a0 = f32x4.add(a0, f32x4.mul(v128.load(p), v));
-      a1 = f32x4.add(a1, f32x4.mul(v128.load(p + xPixelBytes), v));
-      a2 = f32x4.add(a2, f32x4.mul(v128.load(p2), v));
-      a3 = f32x4.add(a3, f32x4.mul(v128.load(p2 + xPixelBytes), v));
-      p += xTapBytes;
-    }
-    x += xRowBytes;
-  }
-  v128.store(y, a0);
-  v128.store(y + yPixelBytes, a1);
-  v128.store(y + yPixelBytes * 2, a2);
-  v128.store(y + yPixelBytes * 3, a3);
-}
-
-/**
- * As {@link tile4} for rows of 3 taps at stride 1, where the taps of neighbouring outputs are neighbouring pixels: six
- * loads a row instead of twelve, the same sums. 1.3 to 1.45 times as fast; at stride 2 and for 5 taps it did not pay.
- */
-function tile4Taps3(
-  x: usize,
-  w: usize,
-  y: usize,
-  rows: i32,
-  xRowBytes: usize,
-  xPixelBytes: usize,
-  yPixelBytes: usize,
-): void {
-  let a0 = v128.load(w);
-  let a1 = a0;
-  let a2 = a0;
-  let a3 = a0;
-  w += 16;
-  for (let row = rows; row > 0; row--) {
-    const w0 = v128.load(w);
-    const w1 = v128.load(w, 16);
-    const w2 = v128.load(w, 32);
-    let p = x;
-    let v = v128.load(p);
-    a0 = f32x4.add(a0, f32x4.mul(v, w0));
-    p += xPixelBytes;
-    v = v128.load(p);
-    a0 = f32x4.add(a0, f32x4.mul(v, w1));
-    a1 = f32x4.add(a1, f32x4.mul(v, w0));
-    p += xPixelBytes;
-    v = v128.load(p);
-    a0 = f32x4.add(a0, f32x4.mul(v, w2));
-    a1 = f32x4.add(a1, f32x4.mul(v, w1));
-    a2 = f32x4.add(a2, f32x4.mul(v, w0));
-    p += xPixelBytes;
-    v = v128.load(p);
-    a1 = f32x4.add(a1, f32x4.mul(v, w2));
-    a2 = f32x4.add(a2, f32x4.mul(v, w1));
-    a3 = f32x4.add(a3, f32x4.mul(v, w0));
-    p += xPixelBytes;
-    v = v128.load(p);
-    a2 = f32x4.add(a2, f32x4.mul(v, w2));
-    a3 = f32x4.add(a3, f32x4.mul(v, w1));
-    p += xPixelBytes;
-    v = v128.load(p);
-    a3 = f32x4.add(a3, f32x4.mul(v, w2));
-    w += 48;
-    x += xRowBytes;
-  }
-  v128.store(y, a0);
-  v128.store(y + yPixelBytes, a1);
-  v128.store(y + yPixelBytes * 2, a2);
-  v128.store(y + yPixelBytes * 3, a3);
-}
-
-/** One pixel of four channels. */
-function tile1(x: usize, w: usize, y: usize, rows: i32, xRowBytes: usize, taps: i32, xTapBytes: usize): void {
-  let a = v128.load(w);
-  for (let row = rows; row > 0; row--) {
-    let p = x;
-    for (let tap = taps; tap > 0; tap--) {
-      w += 16;
-      a = f32x4.add(a, f32x4.mul(v128.load(p), v128.load(w)));
-      p += xTapBytes;
-    }
-    x += xRowBytes;
-  }
-  v128.store(y, a);
-}
-
-/** One pixel of one channel; w points at its lane. */
-function tileScalar(
-  x: usize,
-  w: usize,
-  y: usize,
-  rows: i32,
-  xRowBytes: usize,
-  taps: i32,
-  xTapBytes: usize,
-): void {
-  let a = load<f32>(w);
-  for (let row = rows; row > 0; row--) {
-    let p = x;
-    for (let tap = taps; tap > 0; tap--) {
-      w += 16;
-      a += load<f32>(p) * load<f32>(w);
-      p += xTapBytes;
-    }
-    x += xRowBytes;
-  }
-  store<f32>(y, a);
-}
-
 /**
  * y[oy, ox, c] = bias[c] + sum over (ky, kx) of x[oy, ox][ky, kx, c] * w[c][ky, kx].
  * - x: the window of (oy, ox) starts at x + oy*xStepBytes + ox*xPixelBytes; its taps are xRowBytes and xTapBytes apart
  * - y: at y + oy*yRowBytes + ox*yPixelBytes, channels contiguous; must not overlap x
+ * - activation: a code of `epilogue`; r: residual at r + oy*rRowBytes + ox*rPixelBytes, channels contiguous,
+ *   not overlapping y; 0 for none, its strides 0 too; y = activation(sum) + residual
  * - unit: one output row
  */
 export function depthwise(
@@ -191,31 +66,62 @@ export function depthwise(
   xPixelBytes: usize,
   yRowBytes: usize,
   yPixelBytes: usize,
+  activation: i32,
+  r: usize,
+  rRowBytes: usize,
+  rPixelBytes: usize,
   begin: i32,
   end: i32,
 ): void {
   const groupBytes = ((rows * taps + 1) as usize) << 4;
   const whole = channels & ~3;
-  const neighbours = taps == 3 && xTapBytes == xPixelBytes;
+  const step2 = taps == 3 && xPixelBytes == xTapBytes * 2;
+  const neighbours = xTapBytes == xPixelBytes ? taps : 0;
+  const limits = limitsOf(activation);
+  const finishes = r != 0 || (activation != 0 && limits == 0);
   for (let unit = begin; unit < end; unit++) {
     let xp = x + (unit as usize) * xStepBytes;
     let yp = y + (unit as usize) * yRowBytes;
+    let rp = r + (unit as usize) * rRowBytes;
     let column = 0;
     for (; column + 4 <= columns; column += 4) {
       let g = w;
       let c: usize = 0;
       for (; c < (whole as usize) << 2; c += 16) {
-        if (neighbours) tile4Taps3(xp + c, g, yp + c, rows, xRowBytes, xPixelBytes, yPixelBytes);
-        else tile4(xp + c, g, yp + c, rows, xRowBytes, taps, xTapBytes, xPixelBytes, yPixelBytes);
+        if (neighbours == 3) tile4Taps3(xp + c, g, yp + c, rows, xRowBytes, xPixelBytes, yPixelBytes, limits);
+        else if (neighbours == 5)
+          tile4Taps5(xp + c, g, yp + c, rows, xRowBytes, xPixelBytes, yPixelBytes, limits);
+        else if (step2) tile4Taps3Step2(xp + c, g, yp + c, rows, xRowBytes, xTapBytes, yPixelBytes, limits);
+        else tile4(xp + c, g, yp + c, rows, xRowBytes, taps, xTapBytes, xPixelBytes, yPixelBytes, limits);
         g += groupBytes;
       }
       for (; c < (channels as usize) << 2; c += 4) {
-        tileScalar(xp + c, g, yp + c, rows, xRowBytes, taps, xTapBytes);
-        tileScalar(xp + xPixelBytes + c, g, yp + yPixelBytes + c, rows, xRowBytes, taps, xTapBytes);
-        tileScalar(xp + xPixelBytes * 2 + c, g, yp + yPixelBytes * 2 + c, rows, xRowBytes, taps, xTapBytes);
-        tileScalar(xp + xPixelBytes * 3 + c, g, yp + yPixelBytes * 3 + c, rows, xRowBytes, taps, xTapBytes);
+        tileScalar(xp + c, g, yp + c, rows, xRowBytes, taps, xTapBytes, limits);
+        tileScalar(xp + xPixelBytes + c, g, yp + yPixelBytes + c, rows, xRowBytes, taps, xTapBytes, limits);
+        tileScalar(
+          xp + xPixelBytes * 2 + c,
+          g,
+          yp + yPixelBytes * 2 + c,
+          rows,
+          xRowBytes,
+          taps,
+          xTapBytes,
+          limits,
+        );
+        tileScalar(
+          xp + xPixelBytes * 3 + c,
+          g,
+          yp + yPixelBytes * 3 + c,
+          rows,
+          xRowBytes,
+          taps,
+          xTapBytes,
+          limits,
+        );
         g += 4;
       }
+      if (finishes) finish(yp, rp, 4, channels, yPixelBytes, rPixelBytes, activation);
+      rp += rPixelBytes * 4;
       xp += xPixelBytes * 4;
       yp += yPixelBytes * 4;
     }
@@ -223,13 +129,15 @@ export function depthwise(
       let g = w;
       let c: usize = 0;
       for (; c < (whole as usize) << 2; c += 16) {
-        tile1(xp + c, g, yp + c, rows, xRowBytes, taps, xTapBytes);
+        tile1(xp + c, g, yp + c, rows, xRowBytes, taps, xTapBytes, limits);
         g += groupBytes;
       }
       for (; c < (channels as usize) << 2; c += 4) {
-        tileScalar(xp + c, g, yp + c, rows, xRowBytes, taps, xTapBytes);
+        tileScalar(xp + c, g, yp + c, rows, xRowBytes, taps, xTapBytes, limits);
         g += 4;
       }
+      if (finishes) finish(yp, rp, 1, channels, yPixelBytes, rPixelBytes, activation);
+      rp += rPixelBytes;
       xp += xPixelBytes;
       yp += yPixelBytes;
     }

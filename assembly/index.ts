@@ -11,6 +11,9 @@ export { depthwise, packDepthwise } from "./depthwise";
 export { gemm } from "./gemm";
 export { affinePixels, affinePlanes, layerNormRows, softmaxRows } from "./norm";
 export { packPanels } from "./pack";
+export { gatherRows, reduceRows, topkRows } from "./select";
+export { winograd } from "./winograd";
+export { packWinograd } from "./winograd-pack";
 export {
   clampFlat,
   expFlat,

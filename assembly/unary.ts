@@ -6,14 +6,19 @@
  */
 import { expFast, expFull, one } from "./exp";
 
+/** The function that changes nothing. */
+export class Identity {}
 class Relu {}
 class Relu6 {}
 class Neg {}
 class Sqrt {}
 class Exp {}
-class Sigmoid {}
-class Silu {}
-class Gelu {}
+/** 1 / (1 + exp(-x)). */
+export class Sigmoid {}
+/** x / (1 + exp(-x)). */
+export class Silu {}
+/** x Phi(x). */
+export class Gelu {}
 class GeluTanh {}
 
 const C: usize = memory.data<f32>([
@@ -69,7 +74,9 @@ function normalCdf(x: v128): v128 {
   return v128.bitselect(tail, f32x4.sub(one(), tail), f32x4.lt(x, f32x4.splat(0)));
 }
 
-function apply<T>(x: v128): v128 {
+/** The function T of four lanes. */
+export function activated<T>(x: v128): v128 {
+  if (idof<T>() == idof<Identity>()) return x;
   if (idof<T>() == idof<Relu>()) return f32x4.pmax(x, f32x4.splat(0));
   if (idof<T>() == idof<Relu6>()) return f32x4.pmin(f32x4.pmax(x, f32x4.splat(0)), v128.load(C));
   if (idof<T>() == idof<Neg>()) return f32x4.neg(x);
@@ -84,17 +91,39 @@ function apply<T>(x: v128): v128 {
   return f32x4.div(x, f32x4.add(one(), expFast(f32x4.neg(u2))));
 }
 
+/**
+ * y = T(x) for 16 contiguous elements; y may be x. Four chains side by side: for functions that wait for one exp and one
+ * division (silu, sigmoid) 1.4 to 1.5 times as fast as vector by vector.
+ */
+export function activate16<T>(x: usize, y: usize): void {
+  const a = activated<T>(v128.load(x));
+  const b = activated<T>(v128.load(x, 16));
+  const c = activated<T>(v128.load(x, 32));
+  const d = activated<T>(v128.load(x, 48));
+  v128.store(y, a);
+  v128.store(y, b, 16);
+  v128.store(y, c, 32);
+  v128.store(y, d, 48);
+}
+
 function run<T>(x: usize, y: usize, begin: i32, end: i32): void {
   x += (begin as usize) << 2;
   y += (begin as usize) << 2;
   let n = end - begin;
+  if (idof<T>() == idof<Silu>() || idof<T>() == idof<Sigmoid>()) {
+    for (; n >= 16; n -= 16) {
+      activate16<T>(x, y);
+      x += 64;
+      y += 64;
+    }
+  }
   for (; n >= 4; n -= 4) {
-    v128.store(y, apply<T>(v128.load(x)));
+    v128.store(y, activated<T>(v128.load(x)));
     x += 16;
     y += 16;
   }
   for (; n > 0; n--) {
-    v128.store_lane<f32>(y, apply<T>(v128.load32_splat(x)), 0);
+    v128.store_lane<f32>(y, activated<T>(v128.load32_splat(x)), 0);
     x += 4;
     y += 4;
   }

@@ -106,6 +106,8 @@ export interface GridSampleOptions {
 /** The loops. All tensors are f32 unless said. Shapes are as the `src/ops` function of the same name says. */
 export interface Backend {
   readonly name: "reference" | "wasm" | "meta";
+  /** True on a meta backend that keeps the numbers of tensors that are made from numbers: the compiler's. */
+  readonly keepsConstants?: boolean;
   /** A new storage, its contents undefined, 64-byte aligned where it has an address. */
   allocate(dtype: DType, length: number): Storage;
 

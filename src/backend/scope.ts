@@ -3,6 +3,7 @@
  * caller keeps. `Module.call` opens one per call, so that a network's forward needs no bookkeeping and holds only what
  * is alive. Storages made outside any scope live until released or garbage-collected.
  */
+import { fail } from "../errors.ts";
 import type { Storage } from "./backend.ts";
 
 const stack: Set<Storage>[] = [];
@@ -26,6 +27,15 @@ export function withScope<R>(body: () => R, kept: (result: R) => Iterable<Storag
   const depth = stack.push(scope);
   try {
     const result = body();
+    if (typeof (result as { then?: unknown } | undefined | null)?.then === "function") {
+      fail(
+        "argument",
+        "withScope",
+        "a synchronous function",
+        "a promise",
+        "what it computes would be freed too early",
+      );
+    }
     for (const storage of kept(result)) {
       if (scope.delete(storage)) stack[depth - 2]?.add(storage);
     }

@@ -48,7 +48,7 @@ function affine(
 ): [Tensor, Tensor] {
   const alpha = Tensor.empty(backend, [channels]);
   const beta = Tensor.empty(backend, [channels]);
-  if (backend.name === "meta") return [alpha, beta];
+  if (backend.name === "meta" && !backend.keepsConstants) return [alpha, beta];
   const m = mean.toFloat32Array();
   const v = variance.toFloat32Array();
   const w = weight?.toFloat32Array();

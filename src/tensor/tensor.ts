@@ -319,7 +319,7 @@ export class Tensor implements Strided {
       denseStridesLike(this.shape, this.strides),
       this.dtype,
     );
-    if (backend.name === "meta") return out;
+    if (backend.name === "meta" && !backend.keepsConstants) return out;
     const source = this.isDense() ? this : this.clone();
     const from = source.storage.data.subarray(source.offset, source.offset + source.size);
     (out.storage.data as Float32Array).set(from as Float32Array);

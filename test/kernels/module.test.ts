@@ -59,6 +59,7 @@ interface Places {
 
 const APART: Places = { x: 65536, w: 3 * 65536, b: 5 * 65536, y: 7 * 65536 };
 const END = 16 * 65536; // of the memory
+const SCRATCH = 12 * 65536; // zeros
 const OUT_WORDS = 8192;
 const UNTOUCHED = 0x7fc12345;
 
@@ -142,8 +143,9 @@ const CALLS: Readonly<Record<KernelName, Call>> = {
   // twice 13 pixels in blocks of 3 (an odd one at the end of every block), 21 outputs (a panel of 5)
   gemm: {
     units: 2 * 5,
-    bytes: { x: 1060, w: 768, y: 2184 },
-    call: (run, { x, w, y }) => run("gemm", x, w, y, 13, 21, 5, 1, 0, 1, 0, 20, 84, 800, 0, 1092, 3),
+    bytes: { x: 1060, w: 768, b: 2184, y: 2184 },
+    call: (run, { x, w, b, y }) =>
+      run("gemm", x, w, y, 13, 21, 5, 1, 0, 1, 0, 20, 84, 800, 0, 1092, 3, 3, b, 84, 1092),
   },
   packPanels: {
     units: 2 * 2,
@@ -157,8 +159,38 @@ const CALLS: Readonly<Record<KernelName, Call>> = {
   },
   depthwise: {
     units: 5,
-    bytes: { x: 1568, w: 320, y: 840 },
-    call: (run, { x, w, y }) => run("depthwise", x, w, y, 7, 6, 3, 224, 3, 28, 224, 28, 168, 28),
+    bytes: { x: 1568, w: 320, b: 840, y: 840 },
+    call: (run, { x, w, b, y }) =>
+      run("depthwise", x, w, y, 7, 6, 3, 224, 3, 28, 224, 28, 168, 28, 3, b, 168, 28),
+  },
+  packWinograd: {
+    units: 2,
+    bytes: { x: 3240, b: 72, y: 41600 },
+    call: (run, { x, b, y }) => run("packWinograd", x, b, y, 18, 180, 5, 36, 12, 4, 4),
+  },
+  // two images of 6x7 pixels, 5 inputs, 18 outputs, in blocks of 3 of their 4 tiles; two slots behind their flags
+  winograd: {
+    units: 2 * 2,
+    bytes: { x: 1680, w: 41600, b: 6048, y: 6048 },
+    call: (run, { x, w, b, y }) => {
+      const shape = [5, 18, 6, 7, 1, 1, 840, 140, 20, 6, 7, 3024, 504, 72] as const;
+      run("winograd", x, w, y, ...shape, 3, b, 3024, 504, 72, 3, SCRATCH, SCRATCH + 64, 2, 16384, 192, 192);
+    },
+  },
+  reduceRows: {
+    units: 7,
+    bytes: { x: 588, y: 56 },
+    call: (run, { x, y }) => run("reduceRows", x, y, 3, 21, 84, 8),
+  },
+  topkRows: {
+    units: 3,
+    bytes: { x: 252, y: 72 },
+    call: (run, { x, y }) => run("topkRows", x, y, y + 36, SCRATCH, 21, 3, 1, 84, 4, 12, 4, 12, 4),
+  },
+  gatherRows: {
+    units: 2 * 4,
+    bytes: { x: 280, y: 224 },
+    call: (run, { x, y }) => run("gatherRows", x, APART.b, y, 4, 7, 140, 28, 0, 4, 112, 28),
   },
   deformableAttention: {
     units: 2 * 3,

@@ -1,6 +1,7 @@
 /** What the operators work with: the pool, scratch memory, and tensors as plain addresses. f32 alone. */
 import { fail } from "../../errors.ts";
 import type { Backend, Strided } from "../backend.ts";
+import { referenceBackend } from "../reference/reference.ts";
 import type { Arena } from "./arena.ts";
 import type { KernelArguments, KernelName } from "./instantiate.ts";
 import type { Pool } from "./pool.ts";
@@ -77,6 +78,13 @@ export class Engine {
     if (x.storage.released) {
       fail("state", "WASM backend", "memory that is still held", "a tensor whose memory was released");
     }
+  }
+
+  /** What runs an operator that has no kernel: the reference's loops, after the checks that a kernel would have made. */
+  plain(...tensors: (Strided | undefined)[]): Backend {
+    this.pool.check();
+    for (const t of tensors) if (t) this.check(t);
+    return referenceBackend;
   }
 
   /** The view of an f32 or i32 tensor of this backend. */

@@ -1,6 +1,21 @@
-/** Matrix products: weights packed into panels on every call, then one `gemm` over blocks of rows. */
+/**
+ * Matrix products over `gemm`. Packing and running are apart, so that a plan packs its weights once; eager mode packs on
+ * every call, through the same functions:
+ *
+ * - linear (and matmul by a constant [K, N], as its transposed view): `packLinear(engine, take, w, bias)` once, then
+ *   `runLinear(engine, x, packed, y, { activation, residual })`
+ * - convolution (`conv.ts`): `packConv(engine, take, w, bias, groups)`, then
+ *   `runConv(engine, x, packed, y, options, { activation, residual, framed })`
+ * - Winograd (`winograd.ts`): `winogradPays(x.shape, w.shape, options)`, `packWinograd(engine, take, w, bias)`, then
+ *   `runWinograd(engine, x, packed, y, options, { activation, residual })`; `winogradView` does both
+ * - matmul of two activations: `matmulView` packs its right side every time
+ *
+ * `take` decides where packed weights live; y = activation(sum) + residual (`epilogue.ts`). Outputs may lie apart by more
+ * than their number (a concatenation written in place): y's strides say so.
+ */
 import { copyView, rowMajorUnless } from "./copy.ts";
 import { type Engine, select, sizeOf, type Take, type View } from "./engine.ts";
+import { type Activation, activationCode, contiguousResidual, type Epilogue } from "./epilogue.ts";
 import { asRows, loopsOver } from "./loops.ts";
 
 const NS_PER_MAC = 0.045; // about 45 GFLOP/s
@@ -83,9 +98,16 @@ export interface Product {
   /** In bytes; 0 where all share one matrix. */
   readonly panelsOuterBytes: number;
   readonly yOuterStride: number;
+  readonly activation?: Activation;
+  /** Added after the activation: outputs contiguous, strides in elements. */
+  readonly residual?: {
+    readonly address: number;
+    readonly pixelStride: number;
+    readonly outerStride: number;
+  };
 }
 
-/** Y = bias + X W for every outer index. */
+/** Y = activation(bias + X W) + residual for every outer index. */
 export function runGemm(engine: Engine, p: Product): void {
   const { length, taps, tapStride, rows, rowStride } = p.segments;
   const k = length * taps * rows;
@@ -110,6 +132,10 @@ export function runGemm(engine: Engine, p: Product): void {
       p.panelsOuterBytes,
       p.yOuterStride * 4,
       block,
+      activationCode(p.activation),
+      p.residual?.address ?? 0,
+      (p.residual?.pixelStride ?? 0) * 4,
+      (p.residual?.outerStride ?? 0) * 4,
     ],
     p.outer * Math.ceil(p.pixels / block),
     Math.min(block, p.pixels) * p.outputs * k * NS_PER_MAC,
@@ -173,41 +199,56 @@ export function matmulView(engine: Engine, a: View, b: View, y: View): void {
   });
 }
 
-/** x [..., K] times w [N, K] transposed, plus bias [N], into y [..., N]; K >= 1. */
-export function linearView(engine: Engine, x: View, w: View, bias: View | undefined, y: View): void {
+/** Weights of a linear layer in panels. */
+export interface PackedLinear {
+  readonly address: number;
+  readonly bytes: number;
+  readonly outputs: number;
+  readonly k: number;
+}
+
+/** Packs w [N, K] of any strides, and bias [N], for {@link runLinear}; K >= 1. */
+export function packLinear(engine: Engine, take: Take, w: View, bias: View | undefined): PackedLinear {
+  const [outputs, k] = w.shape;
+  const address = packPanels(engine, take, {
+    address: w.address,
+    outputs,
+    outputStride: w.strides[0],
+    segments: oneSegment(k),
+    inputStride: w.strides[1],
+    matrices: 1,
+    matrixStride: 0,
+    bias: bias && { address: bias.address, stride: bias.strides[0] },
+  });
+  return { address, bytes: panelBytes(outputs, k), outputs, k };
+}
+
+/** x [..., K] times packed w [N, K] transposed, plus bias, into y [..., N], with an epilogue. */
+export function runLinear(engine: Engine, x: View, w: PackedLinear, y: View, epilogue: Epilogue = {}): void {
   if (sizeOf(y.shape) === 0) return;
   const d = y.shape.length - 1;
-  const n = y.shape[d];
-  const k = x.shape[d];
+  const { outputs, k } = w;
   engine.scratch((take) => {
-    const panels = packPanels(engine, take, {
-      address: w.address,
-      outputs: n,
-      outputStride: w.strides[0],
-      segments: oneSegment(k),
-      inputStride: w.strides[1],
-      matrices: 1,
-      matrixStride: 0,
-      bias: bias && { address: bias.address, stride: bias.strides[0] },
-    });
     const input = rowMajorUnless(engine, take, x, k === 1 || x.strides[d] === 1);
-    const direct = n === 1 || y.strides[d] === 1;
+    const direct = outputs === 1 || y.strides[d] === 1;
     const out = direct ? y : engine.temporary(take, y.shape);
-    const product = (from: View, to: View): void => {
+    const residual = contiguousResidual(engine, take, epilogue.residual, d, out);
+    const product = (from: View, to: View, added: View | undefined): void => {
       const lead = from.shape.length - 1;
-      const rows = asRows(
-        loopsOver(from.shape.slice(0, lead), [from.strides.slice(0, lead), to.strides.slice(0, lead)], false),
-      );
+      const operands = (added ? [from, to, added] : [from, to]).map((v) => v.strides.slice(0, lead));
+      const rows = asRows(loopsOver(from.shape.slice(0, lead), operands, false));
       if (!rows) {
-        for (let i = 0; i < from.shape[0]; i++) product(select(from, i), select(to, i));
+        for (let i = 0; i < from.shape[0]; i++) {
+          product(select(from, i), select(to, i), added && select(added, i));
+        }
         return;
       }
       runGemm(engine, {
         x: from.address,
-        panels,
+        panels: w.address,
         y: to.address,
         pixels: rows.rows,
-        outputs: n,
+        outputs,
         segments: oneSegment(k),
         xPixelStride: rows.strides[0],
         yPixelStride: rows.strides[1],
@@ -215,9 +256,24 @@ export function linearView(engine: Engine, x: View, w: View, bias: View | undefi
         xOuterStride: 0,
         panelsOuterBytes: 0,
         yOuterStride: 0,
+        activation: epilogue.activation,
+        residual: added && { address: added.address, pixelStride: rows.strides[2], outerStride: 0 },
       });
     };
-    product(input, out);
+    product(input, out, residual);
     if (!direct) copyView(engine, out, y);
   });
+}
+
+/** x [..., K] times w [N, K] transposed, plus bias [N], into y [..., N]; K >= 1. */
+export function linearView(
+  engine: Engine,
+  x: View,
+  w: View,
+  bias: View | undefined,
+  y: View,
+  epilogue: Epilogue = {},
+): void {
+  if (sizeOf(y.shape) === 0) return;
+  engine.scratch((take) => runLinear(engine, x, packLinear(engine, take, w, bias), y, epilogue));
 }
