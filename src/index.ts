@@ -1,16 +1,10 @@
 /** mobiledetr: RT-DETR object detection with MobileNetV4 backbones. This is the detector; see the other entry points. */
 export type { Detection } from "./detector/detections.ts";
 export { Detector, loadDetector } from "./detector/detector.ts";
-export { DEFAULT_MODEL, EMBEDDED_MODELS } from "./detector/model-files.ts";
-export type {
-  Detections,
-  DetectOptions,
-  DetectorInfo,
-  DetectorOptions,
-  ImageInput,
-  Speed,
-} from "./detector/pipeline.ts";
-export { Pipeline } from "./detector/pipeline.ts";
+export { DEFAULT_MODEL, EMBEDDED_MODELS, type ModelChoice } from "./detector/model-files.ts";
+export type { DetectOptions, DetectorOptions } from "./detector/options.ts";
+export type { ImageInput } from "./detector/pictures.ts";
+export { type Detections, type DetectorInfo, Pipeline, type Speed } from "./detector/pipeline.ts";
 export { type ErrorCode, MobileDetrError } from "./errors.ts";
 export type { ImageData8, RawImage } from "./image/image.ts";
 export { VARIANT_NAMES, type VariantName } from "./models/mobilenetv4/variants.ts";

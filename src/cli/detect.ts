@@ -1,14 +1,14 @@
 /** `mobiledetr detect`: pictures in, detections out as tables or JSON lines, boxes drawn. */
-import { readFileSync } from "node:fs";
 import type { Detection } from "../detector/detections.ts";
 import { type Detector, loadDetector } from "../detector/detector.ts";
 import { DEFAULT_MODEL } from "../detector/model-files.ts";
-import type { Detections, DetectorOptions } from "../detector/pipeline.ts";
-import { fail, messageOf } from "../errors.ts";
-import { decodeImage } from "../image/decode.ts";
+import type { DetectorOptions } from "../detector/options.ts";
+import { readPicture } from "../detector/pictures.ts";
+import type { Detections } from "../detector/pipeline.ts";
+import { fail } from "../errors.ts";
 import { drawDetections } from "../image/draw.ts";
 import type { ImageData8 } from "../image/image.ts";
-import { type ImageFormat, sniffFormat } from "../image/sniff.ts";
+import type { ImageFormat } from "../image/sniff.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command, OptionSpec } from "./command.ts";
 import { EXIT_DONE, EXIT_FAILED } from "./exit-codes.ts";
@@ -171,15 +171,8 @@ async function detectOne(
 /** Decoded here rather than in the detector's thread: the same pixels are drawn on. */
 function openPicture(source: string): OpenPicture {
   const start = performance.now();
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(source);
-  } catch (error) {
-    fail("file", source, "a readable picture", messageOf(error));
-  }
-  const { format } = sniffFormat(bytes);
-  const pixels = decodeImage(bytes, { source });
-  return { pixels, format: format ?? "png", decodeMs: performance.now() - start };
+  const { pixels, format = "png" } = readPicture(source);
+  return { pixels, format, decodeMs: performance.now() - start };
 }
 
 function detectionsJson(source: string, { width, height, detections, speed }: Detections): string {

@@ -6,9 +6,9 @@ import { accessSync, constants } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { Backend } from "../backend/backend.ts";
 import { referenceBackend } from "../backend/reference/reference.ts";
-import { availableThreads } from "../backend/wasm/available-threads.ts";
 import { createWasmBackend, type WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { findModel, isNeverRun, type ModelFiles, openWeights } from "../detector/model-files.ts";
+import { countThreads } from "../detector/options.ts";
 import { fail } from "../errors.ts";
 import { recordTrace, type TracedTensor } from "../inspect/trace.ts";
 import { fuse } from "../models/fuse.ts";
@@ -19,10 +19,10 @@ import { loadStateDict } from "../nn/state-dict.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import {
-  openSafetensors,
   type SafetensorsFile,
   type SafetensorsTensor,
   saveSafetensors,
+  withSafetensors,
 } from "../weights/safetensors.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
@@ -45,7 +45,6 @@ import { packageVersion } from "./version.ts";
 
 const IMAGES = "images";
 const INDEX = "index";
-const MAX_THREADS = 64; // more than any machine that runs this gains from
 const FLOATS: readonly string[] = ["F64", "F32", "F16", "BF16"];
 
 /** `mobiledetr run` */
@@ -106,8 +105,8 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
   if (args.has("use-index") && network.kind === "backbone") {
     fail("argument", "--use-index", "a detector", "a backbone, which has no queries");
   }
-  using weights = openWeights(files);
   checkOutput(output, [input, args.text("model"), args.text("weights")]);
+  const weights = openWeights(files);
   const wasm = backendName === "wasm" ? startWasm(threads) : undefined;
   const backend = wasm ?? referenceBackend;
   try {
@@ -132,6 +131,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
     terminal.report(error, input); // options are checked by now: whatever fails is the input's fault
     return EXIT_FAILED;
   } finally {
+    weights.close();
     await wasm?.close();
   }
 }
@@ -143,9 +143,7 @@ function buildNetwork(args: Arguments, { config }: ModelFiles): Network {
 }
 
 function startWasm(threads: number | "auto"): WasmBackend {
-  return createWasmBackend({
-    threads: threads === "auto" ? Math.min(availableThreads(), MAX_THREADS) : threads,
-  });
+  return createWasmBackend({ threads: countThreads(threads) });
 }
 
 /** Refuses an output that would overwrite an input, or that cannot be written, before anything is computed. */
@@ -181,9 +179,10 @@ function runNetwork(
   args: Arguments,
   backend: Backend,
 ): Map<string, SafetensorsTensor> {
-  using input = openSafetensors(inputPath);
-  const images = readImages(input, backend);
-  const index = args.has("use-index") ? readIndex(input, backend) : undefined;
+  const { images, index } = withSafetensors(inputPath, (input) => ({
+    images: readImages(input, backend),
+    index: args.has("use-index") ? readIndex(input, backend) : undefined,
+  }));
   const call = (): Map<string, SafetensorsTensor> => outputsOf(network, images, index);
   if (!args.has("trace")) return call();
   const { result, trace } = recordTrace(network.model as unknown as AnyModule, call);

@@ -3,7 +3,7 @@ import type { AnyModule } from "../nn/index.ts";
 import { compareState, isExact, type MisfitTensor } from "../nn/state-mismatch.ts";
 import { describeMismatch } from "../nn/state-report.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import { openSafetensors } from "../weights/safetensors.ts";
+import { withSafetensors } from "../weights/safetensors.ts";
 import { printable, printableLines } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -40,31 +40,32 @@ export function readWeightsInfo(
   source: string | Uint8Array,
   mayMiss: (name: string) => boolean,
 ): WeightsInfo {
-  using file = openSafetensors(source);
-  const dtypes = new Map<string, number>();
-  let [elements, bytes] = [0, 0];
-  for (const name of file.names) {
-    const { dtype, shape, byteLength } = file.entry(name);
-    dtypes.set(dtype, (dtypes.get(dtype) ?? 0) + 1);
-    elements += sizeOf(shape);
-    bytes += byteLength;
-  }
-  const { mismatch, absent } = compareState(model, file, "", mayMiss);
-  return {
-    file: file.name,
-    tensors: file.names.length,
-    dtypes: Object.fromEntries([...dtypes].sort(([, a], [, b]) => b - a)),
-    elements,
-    bytes,
-    metadata: Object.fromEntries(file.metadata),
-    fits: isExact(mismatch),
-    missing: mismatch.missing,
-    not_needed: absent.filter(mayMiss),
-    unexpected: mismatch.unexpected,
-    misshaped: mismatch.misshaped,
-    mistyped: mismatch.mistyped,
-    differences: describeMismatch(mismatch, model, ""),
-  };
+  return withSafetensors(source, (file) => {
+    const dtypes = new Map<string, number>();
+    let [elements, bytes] = [0, 0];
+    for (const name of file.names) {
+      const { dtype, shape, byteLength } = file.entry(name);
+      dtypes.set(dtype, (dtypes.get(dtype) ?? 0) + 1);
+      elements += sizeOf(shape);
+      bytes += byteLength;
+    }
+    const { mismatch, absent } = compareState(model, file, "", mayMiss);
+    return {
+      file: file.name,
+      tensors: file.names.length,
+      dtypes: Object.fromEntries([...dtypes].sort(([, a], [, b]) => b - a)),
+      elements,
+      bytes,
+      metadata: Object.fromEntries(file.metadata),
+      fits: isExact(mismatch),
+      missing: mismatch.missing,
+      not_needed: absent.filter(mayMiss),
+      unexpected: mismatch.unexpected,
+      misshaped: mismatch.misshaped,
+      mistyped: mismatch.mistyped,
+      differences: describeMismatch(mismatch, model, ""),
+    };
+  });
 }
 
 /** The same as text. */

@@ -63,12 +63,15 @@ export function selectDetections(
   return (sort ? kept : kept.sort((a, b) => a - b)).map((i) => found[i]);
 }
 
-/** Class numbers of a list of numbers and names; an error (code "argument") names those that the model does not know. */
+/**
+ * Class numbers of a list of numbers and names; digits in a string are a number unless a class has that name. An error
+ * (code "argument") names what the model does not know.
+ */
 export function classNumbers(wanted: readonly (number | string)[], names: readonly string[]): number[] {
-  return wanted.map((item) => {
-    const byName = names.indexOf(String(item));
-    const number = byName >= 0 ? byName : Number(item);
-    if (!Number.isInteger(number) || number < 0 || number >= names.length || item === "") {
+  return wanted.map((item: unknown) => {
+    const named = typeof item === "string" ? names.indexOf(item) : -1;
+    const number = named >= 0 ? named : typeof item === "string" && /^\d+$/.test(item) ? Number(item) : item;
+    if (typeof number !== "number" || !Number.isInteger(number) || number < 0 || number >= names.length) {
       const list = names.slice(0, 20).join(", ") + (names.length > 20 ? ", ..." : "");
       fail("argument", "classes", `numbers in [0, ${names.length}) or names (${list})`, JSON.stringify(item));
     }

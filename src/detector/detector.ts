@@ -1,10 +1,19 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The detector as most callers use it: asynchronous, on a thread of its own, so that the caller's event loop stays free
  * from the picture's bytes to its boxes. The work itself is in `pipeline.ts`.
  */
 import { Worker } from "node:worker_threads";
 import { MobileDetrError } from "../errors.ts";
-import type { Detections, DetectOptions, DetectorInfo, DetectorOptions, ImageInput } from "./pipeline.ts";
+import { checkImage } from "../image/image.ts";
+import {
+  checkDetectOptions,
+  checkDetectorOptions,
+  type DetectOptions,
+  type DetectorOptions,
+} from "./options.ts";
+import type { ImageInput } from "./pictures.ts";
+import type { Detections, DetectorInfo } from "./pipeline.ts";
 import type { PlainError, Reply, Request } from "./protocol.ts";
 
 interface Waiting {
@@ -18,7 +27,11 @@ interface Waiting {
  * fit, NaN), "size" (an imgsz that the network cannot take).
  */
 export async function loadDetector(options: DetectorOptions = {}): Promise<Detector> {
-  const worker = new Worker(workerUrl(), { workerData: options });
+  checkDetectorOptions(options);
+  const worker = new Worker(workerUrl(), {
+    workerData: options,
+    execArgv: [], // the process's loaders, hooks and --input-type are not for the worker
+  });
   try {
     const info = await new Promise<DetectorInfo>((resolve, reject) => {
       worker.once("message", (reply: Reply) => {
@@ -26,7 +39,7 @@ export async function loadDetector(options: DetectorOptions = {}): Promise<Detec
         else if (reply.kind === "refused") reject(revive(reply.error));
         else reject(new Error(`detector thread: unexpected ${reply.kind}`));
       });
-      worker.once("error", reject);
+      worker.once("error", (error) => reject(died(error.message)));
       worker.once("exit", (code) => reject(died(`it exited with code ${code} while loading`)));
     });
     return new Detector(worker, info);
@@ -68,26 +81,25 @@ export class Detector {
    * `{ data, width, height, channels }` (8 bits, RGB order, 1, 3 or 4 channels; alpha is dropped). Calls are answered in
    * order. Rejects with a MobileDetrError of code "argument", "file", "format", "memory" or "state".
    */
-  detect(image: ImageInput, options: DetectOptions = {}): Promise<Detections> {
-    if (this.#gone) return Promise.reject(this.#gone);
+  async detect(image: ImageInput, options: DetectOptions = {}): Promise<Detections> {
+    if (this.#gone) throw this.#gone;
+    checkDetectOptions(options);
     const id = this.#nextId++;
+    const own = ownBytes(image);
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
       this.#worker.ref();
+      this.#waiting.set(id, { resolve, reject });
       try {
-        this.#send({ kind: "detect", id, image, options });
+        this.#worker.postMessage(
+          { kind: "detect", id, image: own.image, options } satisfies Request,
+          own.transfer,
+        );
       } catch (error) {
         this.#waiting.delete(id);
         this.#rest();
-        reject(
-          new MobileDetrError(
-            "argument",
-            "detect: expected a path, bytes or pixels, got something that cannot be sent to a thread",
-            {
-              cause: error,
-            },
-          ),
-        );
+        const message =
+          "detect: expected a path, bytes or pixels, got something that cannot be sent to a thread";
+        reject(new MobileDetrError("argument", message, { cause: error }));
       }
     });
   }
@@ -107,16 +119,12 @@ export class Detector {
     if (this.#gone) return;
     const gone = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
     this.#worker.ref();
-    this.#send({ kind: "close" });
+    this.#worker.postMessage({ kind: "close" } satisfies Request);
     this.#gone = new MobileDetrError(
       "state",
       "detector: expected one that is open, got one that was closed (load another)",
     );
     await gone;
-  }
-
-  #send(request: Request): void {
-    this.#worker.postMessage(request);
   }
 
   #receive(reply: Reply): void {
@@ -137,6 +145,25 @@ export class Detector {
     for (const { reject } of this.#waiting.values()) reject(reason);
     this.#waiting.clear();
   }
+}
+
+/**
+ * The image with bytes of its own: posting a view copies the whole buffer behind it. What was copied here is handed over;
+ * the caller's own bytes stay the caller's.
+ */
+function ownBytes(image: ImageInput): { image: ImageInput; transfer: ArrayBuffer[] } {
+  const copy = (bytes: Uint8Array | Uint8ClampedArray): Uint8Array<ArrayBuffer> => new Uint8Array(bytes);
+  if (image instanceof Uint8Array) {
+    const bytes = copy(image);
+    return { image: bytes, transfer: [bytes.buffer] };
+  }
+  if (typeof image === "object" && image !== null && ArrayBuffer.isView(image.data)) {
+    const { width, height, channels } = image;
+    checkImage(image);
+    const data = copy(image.data);
+    return { image: { data, width, height, channels }, transfer: [data.buffer] };
+  }
+  return { image, transfer: [] };
 }
 
 function died(how: string): MobileDetrError {

@@ -1,10 +1,10 @@
 /** Which files a model name stands for, and their contents: the default model, the standard networks, a user's YAML. */
-import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fail, messageOf } from "../errors.ts";
+import { fail } from "../errors.ts";
 import { isVariantName, VARIANT_NAMES } from "../models/mobilenetv4/variants.ts";
-import { type ModelConfig, parseModelConfig } from "../models/rtdetr/config.ts";
+import { MAX_YAML_CHARACTERS, type ModelConfig, parseModelConfig } from "../models/rtdetr/config.ts";
+import { openFileSource } from "../weights/file-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../weights/safetensors.ts";
 
 /** The model that is used when none is named. */
@@ -92,11 +92,13 @@ export function isNeverRun(name: string): boolean {
 }
 
 function readText(path: string): string {
+  const file = openFileSource(path);
   try {
-    if (!statSync(path).isFile()) fail("file", path, "a YAML file", "a directory or a device");
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (error instanceof Error && error.name === "MobileDetrError") throw error;
-    return fail("file", path, "a readable YAML file", messageOf(error));
+    // A longer one is refused by the parser, which needs to see no more of it.
+    const bytes = new Uint8Array(Math.min(file.byteLength, 4 * MAX_YAML_CHARACTERS));
+    file.read(0, bytes);
+    return new TextDecoder().decode(bytes);
+  } finally {
+    file.close();
   }
 }

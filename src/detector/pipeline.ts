@@ -2,14 +2,10 @@
  * The whole detector on one page, synchronous: image to tensor to network to detections. It blocks the thread that
  * calls it; `loadDetector` runs it on a thread of its own and is what most callers want.
  */
-import { readFileSync } from "node:fs";
 import type { Backend, Pair } from "../backend/backend.ts";
 import { referenceBackend } from "../backend/reference/reference.ts";
-import { availableThreads } from "../backend/wasm/available-threads.ts";
 import { createWasmBackend, type WasmBackend } from "../backend/wasm/wasm-backend.ts";
-import { fail, messageOf } from "../errors.ts";
-import { decodeImage } from "../image/decode.ts";
-import { checkImage, type ImageData8, type RawImage, toRgb } from "../image/image.ts";
+import type { ImageData8 } from "../image/image.ts";
 import { toFloatHwc } from "../image/preprocess.ts";
 import { resizeBilinear } from "../image/resize.ts";
 import { modelInfo } from "../models/rtdetr/info.ts";
@@ -17,35 +13,16 @@ import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";
 import { loadStateDict } from "../nn/state-dict.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { classNumbers, type Detection, selectDetections } from "./detections.ts";
-import { classNames, findModel, isNeverRun, type ModelChoice, openWeights } from "./model-files.ts";
-
-/** A picture: a file's path, a file's bytes (JPEG or PNG), or pixels. */
-export type ImageInput = string | Uint8Array | RawImage;
-
-/** Options of `loadDetector`. */
-export interface DetectorOptions extends ModelChoice {
-  /** Side of the square that pictures are stretched to, or [height, width]; rounded up to multiples of 32. 640. */
-  readonly imgsz?: number | Pair;
-  /** Threads that compute, or "auto" for as many as this process may use. "auto". */
-  readonly threads?: number | "auto";
-  /** Scores must be greater than this; the model's own threshold unless said, else 0.25. */
-  readonly conf?: number;
-  /** Class numbers or names wanted; all unless said. */
-  readonly classes?: readonly (number | string)[];
-  /** At most so many detections per picture, the best by score; all unless said. */
-  readonly max_det?: number;
-  /** Best score first, instead of query order. */
-  readonly sort?: boolean;
-  /** false keeps every BatchNorm and RepConv as in training: slower, layer by layer comparable. true. */
-  readonly fuse?: boolean;
-  /** "reference" computes in plain TypeScript: slow, and the oracle. "wasm". */
-  readonly backend?: "wasm" | "reference";
-  /** Largest picture that is decoded, in pixels. */
-  readonly maxPixels?: number;
-}
-
-/** Options of one `detect` call; they take the place of the loaded ones. */
-export type DetectOptions = Pick<DetectorOptions, "conf" | "classes" | "max_det" | "sort">;
+import { classNames, findModel, isNeverRun, openWeights } from "./model-files.ts";
+import {
+  checkDetectOptions,
+  checkDetectorOptions,
+  countThreads,
+  type DetectOptions,
+  type DetectorOptions,
+  inputSize,
+} from "./options.ts";
+import { type ImageInput, readPicture } from "./pictures.ts";
 
 /** Milliseconds per step of one picture. */
 export interface Speed {
@@ -91,7 +68,6 @@ export interface DetectorInfo {
 
 const DEFAULT_IMGSZ = 640; // pixels
 const DEFAULT_CONF = 0.25; // as Ultralytics
-const SIZE_STEP = 32; // pixels: the coarsest stride
 
 /** A loaded network and all that stands around it. Close it to end its threads and free its memory. */
 export class Pipeline {
@@ -103,22 +79,19 @@ export class Pipeline {
 
   /** Reads the model and its weights. Errors as `loadDetector`. */
   constructor(options: DetectorOptions = {}) {
-    checkOptions(options);
+    checkDetectorOptions(options);
     const files = findModel(options);
-    using weights = openWeights(files);
     const imgsz = inputSize(options.imgsz ?? DEFAULT_IMGSZ);
     const threads = countThreads(options.threads ?? "auto");
     this.#options = options;
     this.model = new RTDETRDetectionModel(files.config);
     this.model.checkInputSize(imgsz);
-    if (options.backend === "reference") this.backend = referenceBackend;
-    else {
-      this.#wasm = createWasmBackend({ threads });
-      this.backend = this.#wasm;
-    }
-    const { fuse = true } = options;
+    const weights = openWeights(files);
     try {
+      if (options.backend !== "reference") this.#wasm = createWasmBackend({ threads });
+      this.backend = this.#wasm ?? referenceBackend;
       loadStateDict(this.model, weights, { backend: this.backend, mayMiss: isNeverRun });
+      const { fuse = true } = options;
       if (fuse) this.model.fuse();
       const names = classNames(files.config, weights.metadata);
       if (options.classes) classNumbers(options.classes, names);
@@ -138,14 +111,16 @@ export class Pipeline {
     } catch (error) {
       void this.close();
       throw error;
+    } finally {
+      weights.close();
     }
   }
 
   /** Finds the objects in one picture. */
   detect(image: ImageInput, options: DetectOptions = {}): Detections {
-    checkOptions(options);
+    checkDetectOptions(options);
     const start = performance.now();
-    const { pixels, source } = readImage(image, this.#options.maxPixels);
+    const { pixels, source } = readPicture(image, this.#options.maxPixels);
     const decoded = performance.now();
     const input = this.preprocess(pixels);
     const prepared = performance.now();
@@ -185,12 +160,13 @@ export class Pipeline {
 
   /** Boxes in pixels of the original picture. */
   select(output: Float32Array, pixels: ImageData8, options: DetectOptions = {}): Detection[] {
-    const { conf, classes, max_det, sort } = { ...this.#options, conf: this.info.conf, ...options };
-    return selectDetections(output, this.info.names, pixels.width, pixels.height, {
-      conf,
-      classes: classes && classNumbers(classes, this.info.names),
-      max_det,
-      sort,
+    const { names, conf } = this.info;
+    const classes = options.classes ?? this.#options.classes;
+    return selectDetections(output, names, pixels.width, pixels.height, {
+      conf: options.conf ?? conf,
+      classes: classes && classNumbers(classes, names),
+      max_det: options.max_det ?? this.#options.max_det,
+      sort: options.sort ?? this.#options.sort,
     });
   }
 
@@ -198,48 +174,5 @@ export class Pipeline {
   async close(): Promise<void> {
     if (this.#wasm) await this.#wasm.close();
     else this.model.dispose();
-  }
-}
-
-/** Path, bytes or pixels to RGB pixels. */
-export function readImage(image: ImageInput, maxPixels?: number): { pixels: ImageData8; source?: string } {
-  if (typeof image === "string")
-    return { pixels: decodeImage(readBytes(image), { source: image, maxPixels }), source: image };
-  if (image instanceof Uint8Array) return { pixels: decodeImage(image, { maxPixels }) };
-  return { pixels: toRgb(checkImage(image)) };
-}
-
-function readBytes(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    return fail("file", path, "a readable picture", messageOf(error));
-  }
-}
-
-function inputSize(imgsz: number | Pair): Pair {
-  const [height, width] = typeof imgsz === "number" ? [imgsz, imgsz] : imgsz;
-  const up = (n: number): number => {
-    if (!Number.isInteger(n) || n < 1) fail("argument", "imgsz", "a whole number of pixels >= 1", String(n));
-    return Math.ceil(n / SIZE_STEP) * SIZE_STEP;
-  };
-  return [up(height), up(width)];
-}
-
-const MAX_THREADS = 64; // more than any machine that runs this gains from
-
-function countThreads(threads: number | "auto"): number {
-  if (threads === "auto") return Math.min(availableThreads(), MAX_THREADS);
-  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
-    fail("argument", "threads", `"auto" or a whole number in [1, ${MAX_THREADS}]`, String(threads));
-  }
-  return threads;
-}
-
-function checkOptions({ conf, max_det }: DetectOptions): void {
-  if (conf !== undefined && !(conf >= 0 && conf < 1))
-    fail("argument", "conf", "a number in [0, 1)", String(conf));
-  if (max_det !== undefined && !(Number.isInteger(max_det) && max_det >= 1)) {
-    fail("argument", "max_det", "a whole number >= 1", String(max_det));
   }
 }

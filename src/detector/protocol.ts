@@ -1,6 +1,8 @@
 /** What the detector's thread and its owner say to each other. */
 import type { ErrorCode } from "../errors.ts";
-import type { Detections, DetectOptions, DetectorInfo, ImageInput } from "./pipeline.ts";
+import type { DetectOptions } from "./options.ts";
+import type { ImageInput } from "./pictures.ts";
+import type { Detections, DetectorInfo } from "./pipeline.ts";
 
 /** To the thread. */
 export type Request =

@@ -1,7 +1,8 @@
 /** The detector's own thread: loads the pipeline, then answers one request after another. See `detector.ts`. */
 import { parentPort, workerData } from "node:worker_threads";
 import { MobileDetrError, messageOf } from "../errors.ts";
-import { type DetectorOptions, Pipeline } from "./pipeline.ts";
+import type { DetectorOptions } from "./options.ts";
+import { Pipeline } from "./pipeline.ts";
 import type { PlainError, Reply, Request } from "./protocol.ts";
 
 function plain(error: unknown): PlainError {

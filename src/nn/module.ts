@@ -171,10 +171,13 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
     return new Map(this.namedTensors());
   }
 
-  /** Moves all parameters and buffers that hold numbers to a backend. */
+  /** Moves all parameters and buffers that hold numbers to a backend, and frees the memory they had. */
   to(backend: Backend): this {
     for (const slot of this.slots()) {
-      if (!slot.tensor.isMeta) replaceTensor(slot, slot.tensor.to(backend));
+      if (slot.tensor.isMeta || slot.tensor.backend === backend) continue;
+      const moved = slot.tensor.to(backend);
+      slot.tensor.dispose();
+      replaceTensor(slot, moved);
     }
     return this;
   }

@@ -1,6 +1,6 @@
 /**
- * Weight files on disk: the one file of `src/weights` that knows `node:fs`, so that a browser can leave it
- * out. A file is read at positions, never as a whole; it is written beside its target and renamed when
+ * Files on disk: the one file of `src/weights` that knows `node:fs`, so that a browser can leave it
+ * out; pictures and model files are read through it too. A file is read at positions, never as a whole; it is written beside its target and renamed when
  * complete.
  */
 import {
@@ -36,7 +36,7 @@ export function openFileSource(path: string, name: string = path): ByteSource {
       return failWith(error, name, "a file that can be read");
     }
   };
-  if (path === "" || path.includes("\0")) fail("file", "weights file", "a path", JSON.stringify(path));
+  if (path === "" || path.includes("\0")) fail("file", "input file", "a path", JSON.stringify(path));
   requireRegular(
     name,
     attempt(() => statSync(path)),

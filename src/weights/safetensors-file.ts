@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * An open `.safetensors` file: what it holds, and its tensors one by one, converted while they are read.
  * Neither the file nor a tensor is ever in memory twice: what needs converting passes through a staging

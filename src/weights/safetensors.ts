@@ -36,6 +36,16 @@ export function openSafetensors(
   return fail("argument", "openSafetensors", "a path or a Uint8Array", typeof source);
 }
 
+/** Opens a file as {@link openSafetensors}, hands it to `use`, and closes it whatever happens. */
+export function withSafetensors<R>(source: string | Uint8Array, use: (file: SafetensorsFile) => R): R {
+  const file = openSafetensors(source);
+  try {
+    return use(file);
+  } finally {
+    file.close();
+  }
+}
+
 /**
  * Writes a file: complete, or not at all. It is streamed to a temporary file beside `path` and renamed at the
  * end; on an error nothing is left behind and an older file stays as it was. The layout is {@link

@@ -62,7 +62,18 @@ describe("classNumbers", () => {
     expect(classNumbers(["dog", 0, "1"], NAMES)).toEqual([1, 0, 1]);
   });
 
-  it.each(["bird", "", 2, -1, 0.5])("refuses %j and lists the names", (wanted) => {
-    expect(() => classNumbers([wanted], NAMES)).toThrow(/numbers in \[0, 2\) or names \(cat, dog\), got/);
+  it("a number is never a name; digits in a string are a name first", () => {
+    const digits = ["1", "2", "0"];
+    expect(classNumbers([0, 1, 2], digits)).toEqual([0, 1, 2]);
+    expect(classNumbers(["0", "1", "2"], digits)).toEqual([2, 0, 1]);
   });
+
+  it.each(["bird", "", " ", "0x1", "1e0", "-0", 2, -1, 0.5, null, true, [1]])(
+    "refuses %j and lists the names",
+    (wanted) => {
+      expect(() => classNumbers([wanted as never], NAMES)).toThrow(
+        /numbers in \[0, 2\) or names \(cat, dog\), got/,
+      );
+    },
+  );
 });

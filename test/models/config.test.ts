@@ -1,6 +1,6 @@
 /** Model YAML: what is read, what is refused and with which line, and which image sizes a wiring takes. */
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { metaBackend } from "../../src/backend/meta.ts";
 import { MobileDetrError } from "../../src/errors.ts";
 import { parseModelConfig } from "../../src/models/rtdetr/config.ts";
@@ -90,6 +90,73 @@ describe("a YAML is refused with its line", () => {
     ],
     ["no nc", "nc: 80", "classes: 80", /^m\.yaml: expected a key nc/],
     ["nc 0", "nc: 80", "nc: 0", /^m\.yaml:4: expected nc, the number of classes/],
+    [
+      "more classes than fit",
+      "nc: 80",
+      "nc: 900000000\nnames: {899999999: x}",
+      /^m\.yaml:4: expected nc, .*in \[1, 65536\], got 900000000/,
+    ],
+    ["a name too few", "nc: 80", "nc: 2\nnames: [a]", /^m\.yaml:5: expected 2 class names, .*got 1/],
+    ["a name too many", "nc: 80", "nc: 2\nnames: [a, b, c]", /^m\.yaml:5: expected 2 class names, .*got 3/],
+    ["an empty name", "nc: 80", 'nc: 2\nnames: [a, ""]', /^m\.yaml:5: expected 2 class names/],
+    [
+      "a name of a class that there is not",
+      "nc: 80",
+      "nc: 2\nnames:\n  0: a\n  2: b",
+      /^m\.yaml:7: expected a class number in \[0, 2\), got 2/,
+    ],
+    ["a name of no class", "nc: 80", "nc: 1\nnames: {a: 0}", /^m\.yaml:5: expected a class number .*got "a"/],
+    [
+      "half a class",
+      "nc: 80",
+      "nc: 2\nnames: {0: a, 0.5: b}",
+      /^m\.yaml:5: expected a class number .*got 0\.5/,
+    ],
+    ["a class named twice", "nc: 80", 'nc: 2\nnames: {0: a, "0": b}', /^m\.yaml:5: .*once, got 0 twice/],
+    [
+      "a key that makes another network",
+      "nc: 80",
+      "nc: 80\nactivation: nn.ReLU()",
+      /^m\.yaml:5: expected a key of nc, names, .*, got activation/,
+    ],
+    ["a picture of other channels", "nc: 80", "nc: 80\nch: 4", /^m\.yaml:5: expected ch 3, .*got 4/],
+    ["a scale that there is not", "nc: 80", "nc: 80\nscale: n", /^m\.yaml:\d+: expected scale n, got l/],
+    [
+      "a second document",
+      /$/,
+      "---\nnc: 80\n",
+      /^m\.yaml:29: expected one YAML document, got the start of another$/,
+    ],
+    [
+      "more repeats than 1000",
+      "- [-1, 3, RepC3",
+      "- [-1, 1001, RepC3",
+      /^m\.yaml:16: expected repeats, .*in \[1, 1000\], got 1001/,
+    ],
+    [
+      "more repeats than 1000 after scaling",
+      "l: [1.00, ",
+      "l: [1e9, ",
+      /^m\.yaml:16: expected at most 1000 repeats after scaling, got 3000000000, 3 at depth 1000000000/,
+    ],
+    [
+      "a depth without end",
+      "l: [1.00, ",
+      "l: [.inf, ",
+      /^m\.yaml:6: expected \[depth, width, max_channels\]/,
+    ],
+    [
+      "more channels than 65536 after scaling",
+      "l: [1.00, 1.00",
+      "l: [1.00, 1e9",
+      /^m\.yaml:10: expected at most 65536 channels after scaling/,
+    ],
+    [
+      "more decoder layers than 1000",
+      "300, 4, 8, 3]",
+      "300, 4, 8, 1001]",
+      /^m\.yaml:28: expected argument 6 of RTDETRDecoder as a whole number in \[1, 1000\]/,
+    ],
     ["broken YAML", "head:", "head: [", /^m\.yaml:\d+: expected valid YAML/],
     ["a head that is no list", /head:[\s\S]*/, "head: none\n", /^m\.yaml:9: expected head as a list/],
     [
@@ -106,6 +173,58 @@ describe("a YAML is refused with its line", () => {
 
   it("that is gigantic", () => {
     expect(() => parseModelConfig("#".repeat(2_000_000))).toThrow(/at most 1000000 characters/);
+  });
+});
+
+describe("a YAML is read", () => {
+  const read = (change: string, options = {}) =>
+    parseModelConfig(STANDARD.replace("nc: 80", change), { source: "m.yaml", ...options });
+
+  it("with names as a list, or as a map in any order", () => {
+    expect(read("nc: 3\nnames: [a, b, 7]").names).toEqual(["a", "b", "7"]);
+    expect(read('nc: 3\nnames: {2: c, 0: a, "1": b}').names).toEqual(["a", "b", "c"]);
+    expect(read("nc: 3").names).toBeUndefined();
+  });
+
+  it("without its names where the caller wants another number of classes", () => {
+    const config = read("nc: 2\nnames: [a, b]", { nc: 5 });
+    expect([config.nc, config.names]).toEqual([5, undefined]);
+    expect(read("names: [a, b]", { nc: 5 }).names).toBeUndefined();
+    expect(read("nc: 2\nnames: [a, b]", { nc: 2 }).names).toEqual(["a", "b"]);
+    expect(read("names: [a, b]", { nc: 2 }).names).toEqual(["a", "b"]);
+  });
+
+  it.each([0, -1, 1.5, 65537, 900_000_000, Number.NaN])("but not for nc %d of the caller's", (nc) => {
+    expect(() => read("nc: 80", { nc })).toThrow(
+      expect.objectContaining({
+        code: "argument",
+        message: expect.stringMatching(/^nc: .*\[1, 65536\], got/),
+      }),
+    );
+  });
+
+  it("with what Ultralytics writes into files that it saves: scale chooses, unless the caller does", () => {
+    const saved = (scale: string): string =>
+      `nc: 80\nch: 3\nyaml_file: rtdetr.yaml\nscale: ${scale}\nscales: {l: [1, 1, 1024], s: [0.5, 0.5, .inf]}`;
+    const text = (scale: string): string => STANDARD.replace(/nc: 80\nscales:.*\n.*\n/, `${saved(scale)}\n`);
+    expect(parseModelConfig(text("s")).scale).toMatchObject({
+      name: "s",
+      maxChannels: Number.POSITIVE_INFINITY,
+    });
+    expect(parseModelConfig(text("s"), { scale: "l" }).scale.name).toBe("l");
+    expect(parseModelConfig(text('""')).scale.name).toBe("l");
+  });
+
+  it("at the bounds: 1000 repeats, 65536 classes", () => {
+    const text = STANDARD.replace("nc: 80", "nc: 65536").replace("- [-1, 3, RepC3", "- [-1, 1000, RepC3");
+    expect(new RTDETRDetectionModel(parseModelConfig(text)).decoder.nc).toBe(65536);
+  });
+
+  it("in silence: the parser writes nothing to stderr", () => {
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    expect(() => read("nc: 80\n? {a: 1}\n: b")).toThrow(/^m\.yaml:5: expected a key of/);
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
   });
 });
 
@@ -153,6 +272,25 @@ describe("image sizes", () => {
     expect(shape(model, 313, 320)).toEqual([2, 300, 84]);
     expect(() => shape(model, 320, 352)).toThrow(
       /square maps.*got 320x352.*nearest legal: (320x320|352x352)/,
+    );
+  });
+
+  it("a side has at most 8192 pixels, and a map within the network too", () => {
+    const model = detectorFor("MobileNetV4ConvSmall");
+    expect(() => model.checkInputSize([8192, 8192])).not.toThrow();
+    const wanted = [
+      [[1_000_000, 640], /at most 8192 pixels, got 1000000x640 pixels \(nearest legal: 8192x640\)/],
+      [[8193, 8224], /got 8193x8224 pixels \(nearest legal: 8192x8192\)/],
+      [[640, Number.POSITIVE_INFINITY], /at most 8192 pixels/],
+    ] as const;
+    for (const [size, message] of wanted) {
+      expect(() => model.checkInputSize(size)).toThrow(expect.objectContaining({ code: "size" }));
+      expect(() => model.checkInputSize(size)).toThrow(message);
+    }
+    expect(() => shape(model, 1_000_000, 1_000_000)).toThrow(/at most 8192 pixels/);
+    const large = STANDARD.replaceAll("[None, 2, nearest]", "[None, 1000000, nearest]");
+    expect(() => new RTDETRDetectionModel(parseModelConfig(large)).checkInputSize([640, 640])).toThrow(
+      /maps that agree where they are joined and have at most 8192 pixels a side.*no legal size/,
     );
   });
 

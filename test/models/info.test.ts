@@ -66,6 +66,16 @@ describe.each(VARIANTS)("%s", (variant) => {
   });
 });
 
+it.each([
+  ["a side of more than 8192 pixels", [1_000_000, 1_000_000]],
+  ["maps that do not agree", [632, 640]],
+  ["no pixels at all", [0, 0]],
+  ["a part of a pixel", [640, 640.5]],
+] as const)("GFLOPs for %s are refused", (_title, size) => {
+  const model = detectorFor("MobileNetV4ConvSmall");
+  expect(() => modelInfo(model, size)).toThrow(expect.objectContaining({ code: "size" }));
+});
+
 describe("the printed table", () => {
   it("is laid out as Ultralytics'", () => {
     const lines = formatModelInfo(modelInfo(detectorFor("MobileNetV4ConvSmall")), "rtdetr").split("\n");

@@ -68,12 +68,6 @@ export function pictureFor({ height, width }: ModelCase, golden: ModelGolden, ba
   return tensor(pixels, [1, 3, height, width], { backend }).keep();
 }
 
-/**
- * PyTorch's reference calls this projection as a module; torch.nn.MultiheadAttention, which ours mirrors, uses its weights
- * without calling it. What it gives is the attention's own output, which is compared.
- */
-export const isInnerProjection = (path: string): boolean => /(^|\.)(ma|self_attn)\.out_proj$/.test(path);
-
 /** What a run gave beside PyTorch's. */
 export interface CaseRun {
   readonly report: TraceReport;
@@ -102,7 +96,7 @@ export function runCase(
     order = queryOrder(golden, first.index.toArray());
     for (const x of Object.values(first)) x.dispose();
   }
-  const comparer = traceComparer(golden, { ignore: isInnerProjection, order });
+  const comparer = traceComparer(golden, { order });
   const index = tensor(golden.index, [1, golden.index.length], { backend: picture.backend });
   const options = injectQueries ? { index } : {};
   const run = (): unknown => (backbone ? model.call(picture) : model.call(picture, options));

@@ -1,5 +1,6 @@
 /** What MultiheadAttention and the samplers refuse; their numbers are in goldens.test.ts. */
 import { describe, expect, it } from "vitest";
+import { metaBackend } from "../../src/backend/meta.ts";
 import {
   AdaptiveAvgPool2d,
   Dropout,
@@ -32,6 +33,16 @@ describe("MultiheadAttention", () => {
 
   it("refuses heads that do not divide the width", () => {
     expect(() => new MultiheadAttention(10, 4)).toThrow("embedDim that 4 heads divide, got 10");
+  });
+
+  it("calls its output projection, so that hooks on it see what the attention gives", () => {
+    const inner: unknown[] = [];
+    const attention = new MultiheadAttention(8, 2, { batchFirst: true });
+    attention.out_proj.registerForwardHook((_module, _inputs, output) => void inner.push(output));
+    const x = zeros([2, 5, 8], { backend: metaBackend });
+    const { output } = attention.call(x, x, x);
+    expect(inner).toEqual([output]);
+    expect(inner[0]).toBe(output);
   });
 
   it("refuses masks of another shape or type", () => {

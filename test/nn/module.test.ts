@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { HeapStorage } from "../../src/backend/heap.ts";
 import { referenceBackend } from "../../src/backend/reference/reference.ts";
-import { track } from "../../src/backend/scope.ts";
+import { track, withScope } from "../../src/backend/scope.ts";
 import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
 import { fail, MobileDetrError } from "../../src/errors.ts";
 import {
@@ -382,5 +382,33 @@ describe("a constructor refuses", () => {
     ["whole numbers >= 1 for numFeatures, got NaN", () => new BatchNorm2d(Number.NaN)],
   ])("%s", (message, make) => {
     expect(make).toThrow(message);
+  });
+});
+
+describe("to(backend)", () => {
+  it("frees the memory that the parameters had", async () => {
+    const backend = createWasmBackend({ threads: 1 });
+    const layer = new Linear(8, 4);
+    const weights = new Map([
+      ["weight", full([4, 8], 1)],
+      ["bias", full([4], 2)],
+    ]);
+    loadStateDict(layer, stateSourceOf(weights), { backend });
+    expect(backend.bytesInUse).toBeGreaterThan(0);
+    layer.to(referenceBackend);
+    expect(backend.bytesInUse).toBe(0);
+    expect(layer.bias!.toArray()).toEqual(Float32Array.of(2, 2, 2, 2));
+    await backend.close();
+  });
+});
+
+describe("withScope", () => {
+  it("refuses an asynchronous body, whose memory would be freed too early", () => {
+    expect(() =>
+      withScope(
+        async () => 1,
+        () => [],
+      ),
+    ).toThrow(/withScope: expected a synchronous function, got a promise/);
   });
 });

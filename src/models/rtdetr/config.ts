@@ -54,7 +54,8 @@ export interface ConfigOptions {
   readonly scale?: string;
 }
 
-const MAX_YAML_CHARACTERS = 1_000_000; // a model's file has a few thousand; more is a mistake
+/** A file has a few thousand; more is a mistake. */
+export const MAX_YAML_CHARACTERS = 1_000_000;
 const NO_SCALE: ScaleConfig = { name: "", depth: 1, width: 1, maxChannels: Number.POSITIVE_INFINITY };
 
 /** Parses and checks a model's YAML text. Errors (code "format") name the file, the line, and what was expected there. */

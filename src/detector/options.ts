@@ -1,0 +1,98 @@
+/** Options of the detector: what there is, and the one place where they are checked. */
+import type { Pair } from "../backend/backend.ts";
+import { availableThreads } from "../backend/wasm/available-threads.ts";
+import { fail } from "../errors.ts";
+import type { ModelChoice } from "./model-files.ts";
+
+/** Options of `loadDetector`. */
+export interface DetectorOptions extends ModelChoice {
+  /** Side of the square that pictures are stretched to, or [height, width]; rounded up to multiples of 32. 640. */
+  readonly imgsz?: number | Pair;
+  /** Threads that compute, or "auto" for as many as this process may use. "auto". */
+  readonly threads?: number | "auto";
+  /** Scores must be greater than this; the model's own threshold unless said, else 0.25. */
+  readonly conf?: number;
+  /** Class numbers or names wanted; all unless said. */
+  readonly classes?: readonly (number | string)[];
+  /** At most so many detections per picture, the best by score; all unless said. */
+  readonly max_det?: number;
+  /** Best score first, instead of query order. */
+  readonly sort?: boolean;
+  /** false keeps every BatchNorm and RepConv as in training: slower, layer by layer comparable. true. */
+  readonly fuse?: boolean;
+  /** "reference" computes in plain TypeScript: slow, and the oracle. "wasm". */
+  readonly backend?: "wasm" | "reference";
+  /** Largest picture that is decoded, in pixels; 2^27 (134 megapixels). */
+  readonly maxPixels?: number;
+}
+
+/** Options of one `detect` call; they take the place of the loaded ones. */
+export type DetectOptions = Pick<DetectorOptions, "conf" | "classes" | "max_det" | "sort">;
+
+const SIZE_STEP = 32; // pixels: the coarsest stride
+const MAX_THREADS = 64; // more than any machine that runs this gains from
+
+/** Checks everything that can be told without the model; errors of code "argument" name the option. */
+export function checkDetectorOptions(options: DetectorOptions): void {
+  checkDetectOptions(options);
+  const { model, weights, nc, scale, imgsz, threads, fuse, backend, maxPixels } = options;
+  const text = (v: unknown): boolean => typeof v === "string" && v !== "";
+  need("model", model, text, "a name or a YAML file's path");
+  need("weights", weights, (v) => text(v) || v instanceof Uint8Array, "a path or a Uint8Array");
+  need("nc", nc, isCount, "a whole number >= 1");
+  need("scale", scale, text, "a name");
+  need("fuse", fuse, isFlag, "true or false");
+  need("backend", backend, (v) => v === "wasm" || v === "reference", '"wasm" or "reference"');
+  need("maxPixels", maxPixels, isCount, "a whole number >= 1");
+  if (imgsz !== undefined) inputSize(imgsz);
+  if (threads !== undefined) countThreads(threads);
+}
+
+/** {@link checkDetectorOptions} for the options of one call. */
+export function checkDetectOptions(options: DetectOptions): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    fail("argument", "options", "an object", show(options));
+  }
+  const { conf, classes, max_det, sort } = options;
+  need("conf", conf, (v) => typeof v === "number" && v >= 0 && v < 1, "a number in [0, 1)");
+  need("classes", classes, Array.isArray, "a list of class numbers or names");
+  need("max_det", max_det, isCount, "a whole number >= 1");
+  need("sort", sort, isFlag, "true or false");
+}
+
+/** Height and width of the network's input: rounded up to multiples of 32. */
+export function inputSize(imgsz: number | Pair): Pair {
+  const sides: readonly unknown[] = Array.isArray(imgsz) ? imgsz : [imgsz, imgsz];
+  if (sides.length !== 2 || !sides.every(isCount)) {
+    fail("argument", "imgsz", "a whole number of pixels >= 1, or [height, width]", show(imgsz));
+  }
+  const [height, width] = (sides as readonly number[]).map((n) => Math.ceil(n / SIZE_STEP) * SIZE_STEP);
+  return [height, width];
+}
+
+/** The number of threads that an option stands for: "auto" is as many as this process may use. */
+export function countThreads(threads: number | "auto"): number {
+  if (threads === "auto") return Math.min(availableThreads(), MAX_THREADS);
+  if (!isCount(threads) || threads > MAX_THREADS) {
+    fail("argument", "threads", `"auto" or a whole number in [1, ${MAX_THREADS}]`, show(threads));
+  }
+  return threads;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 1;
+}
+
+function isFlag(value: unknown): boolean {
+  return typeof value === "boolean";
+}
+
+function need(option: string, value: unknown, legal: (value: unknown) => boolean, expected: string): void {
+  if (value !== undefined && !legal(value)) fail("argument", option, expected, show(value));
+}
+
+/** A wrong value in a message. */
+function show(value: unknown): string {
+  if (typeof value === "string" || value === null || Array.isArray(value)) return JSON.stringify(value);
+  return typeof value === "object" || typeof value === "function" ? `a ${typeof value}` : String(value);
+}
