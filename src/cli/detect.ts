@@ -49,7 +49,14 @@ const OPTIONS: readonly OptionSpec[] = [
     default: "640",
   },
   ...BACKEND_OPTIONS,
-  { name: "no-fuse", help: "Keep batch norms apart from convolutions: slower, for comparisons." },
+  {
+    name: "no-compile",
+    help: "Run the network layer by layer instead of as a compiled plan: slower, for comparisons.",
+  },
+  {
+    name: "no-fuse",
+    help: "Layer by layer, batch norms apart from convolutions: slower still, for comparisons with training code.",
+  },
   {
     name: "out",
     value: "DIR",
@@ -132,6 +139,7 @@ function detectorOptions(args: Arguments): DetectorOptions {
     classes: args.list("classes"),
     max_det: args.count("max-det"),
     sort: args.has("sort"),
+    compile: args.has("no-compile") ? false : undefined,
     fuse: !args.has("no-fuse"),
     backend: args.choice("backend", BACKEND_NAMES),
   };

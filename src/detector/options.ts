@@ -18,7 +18,12 @@ export interface DetectorOptions extends ModelChoice {
   readonly max_det?: number;
   /** Best score first, instead of query order. */
   readonly sort?: boolean;
-  /** false keeps every BatchNorm and RepConv as in training: slower, layer by layer comparable. true. */
+  /** false runs the network layer by layer instead of as a compiled plan: slower, and can be looked into. true. */
+  readonly compile?: boolean;
+  /**
+   * false keeps every BatchNorm and RepConv as in training: slower still, every module comparable with PyTorch's. It
+   * implies `compile: false`. true.
+   */
   readonly fuse?: boolean;
   /** "reference" computes in plain TypeScript: slow, and the oracle. "wasm". */
   readonly backend?: "wasm" | "reference";
@@ -35,15 +40,25 @@ const MAX_THREADS = 64; // more than any machine that runs this gains from
 /** Checks everything that can be told without the model; errors of code "argument" name the option. */
 export function checkDetectorOptions(options: DetectorOptions): void {
   checkDetectOptions(options);
-  const { model, weights, nc, scale, imgsz, threads, fuse, backend, maxPixels } = options;
+  const { model, weights, nc, scale, imgsz, threads, compile, fuse, backend, maxPixels } = options;
   const text = (v: unknown): boolean => typeof v === "string" && v !== "";
   need("model", model, text, "a name or a YAML file's path");
   need("weights", weights, (v) => text(v) || v instanceof Uint8Array, "a path or a Uint8Array");
   need("nc", nc, isCount, "a whole number >= 1");
   need("scale", scale, text, "a name");
+  need("compile", compile, isFlag, "true or false");
   need("fuse", fuse, isFlag, "true or false");
   need("backend", backend, (v) => v === "wasm" || v === "reference", '"wasm" or "reference"');
   need("maxPixels", maxPixels, isCount, "a whole number >= 1");
+  if (compile && (fuse === false || backend === "reference")) {
+    fail(
+      "argument",
+      "compile",
+      'no true beside fuse: false or backend: "reference"',
+      "true",
+      "a plan is fused, and WASM",
+    );
+  }
   if (imgsz !== undefined) inputSize(imgsz);
   if (threads !== undefined) countThreads(threads);
 }

@@ -5,11 +5,13 @@
 import type { Backend, Pair } from "../backend/backend.ts";
 import { referenceBackend } from "../backend/reference/reference.ts";
 import { createWasmBackend, type WasmBackend } from "../backend/wasm/wasm-backend.ts";
+import { compile, type Plan } from "../compile/index.ts";
 import type { ImageData8 } from "../image/image.ts";
 import { toFloatHwc } from "../image/preprocess.ts";
 import { resizeBilinear } from "../image/resize.ts";
 import { modelInfo } from "../models/rtdetr/info.ts";
 import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";
+import type { DetectorOutput } from "../models/rtdetr/rtdetr-decoder.ts";
 import { loadStateDict } from "../nn/state-dict.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { classNumbers, type Detection, selectDetections } from "./detections.ts";
@@ -60,6 +62,9 @@ export interface DetectorInfo {
   readonly names: readonly string[];
   /** The score threshold in force. */
   readonly conf: number;
+  /** True where a compiled plan runs, false where the network runs layer by layer. */
+  readonly compiled: boolean;
+  /** True where BatchNorm and RepConv are folded into convolutions. */
   readonly fused: boolean;
   readonly parameters: number;
   /** 2 x multiply-adds at `imgsz`, in 1e9. */
@@ -72,7 +77,10 @@ const DEFAULT_CONF = 0.25; // as Ultralytics
 /** A loaded network and all that stands around it. Close it to end its threads and free its memory. */
 export class Pipeline {
   readonly info: DetectorInfo;
+  /** The network; shapes alone where a plan holds its weights. */
   readonly model: RTDETRDetectionModel;
+  /** What runs, unless options asked for the network layer by layer. */
+  readonly plan?: Plan<DetectorOutput>;
   readonly backend: Backend;
   readonly #options: DetectorOptions;
   readonly #wasm?: WasmBackend;
@@ -92,6 +100,10 @@ export class Pipeline {
       this.backend = this.#wasm ?? referenceBackend;
       loadStateDict(this.model, weights, { backend: this.backend, mayMiss: isNeverRun });
       const { fuse = true } = options;
+      if (this.#wasm && fuse && options.compile !== false) {
+        this.plan = compile(this.model, { shape: [1, 3, ...imgsz], backend: this.#wasm });
+        this.model.dispose(); // the plan has packed weights of its own
+      }
       if (fuse) this.model.fuse();
       const names = classNames(files.config, weights.metadata);
       if (options.classes) classNumbers(options.classes, names);
@@ -104,6 +116,7 @@ export class Pipeline {
         imgsz,
         names,
         conf: options.conf ?? files.config.conf ?? DEFAULT_CONF,
+        compiled: this.plan !== undefined,
         fused: fuse,
         parameters,
         gflops,
@@ -152,6 +165,7 @@ export class Pipeline {
 
   /** The network's output for one image, [Q, 4 + K] row-major. */
   infer(input: Tensor): Float32Array {
+    if (this.plan) return this.plan.run(input).output0.toFloat32Array();
     const result = this.model.call(input);
     const output = result.output0.toFloat32Array();
     for (const tensor of Object.values(result)) tensor.dispose();

@@ -14,9 +14,10 @@ import { matchRows } from "../golden/match-rows.ts";
 import { DETECTION_ROWS, JPEG_DETECTIONS } from "../tolerances.ts";
 
 const PICTURES = ["cat", "coffee", "wall"];
-const fused = new Pipeline({ threads: 2 });
+const compiled = new Pipeline({ threads: 2 });
+const fused = new Pipeline({ threads: 2, compile: false });
 const whole = new Pipeline({ threads: 1, fuse: false });
-afterAll(() => Promise.all([fused.close(), whole.close()]));
+afterAll(() => Promise.all([compiled, fused, whole].map((pipeline) => pipeline.close())));
 
 /** PyTorch's output0 [100, 10] and the size of the picture that it was made from. */
 function golden(name: string): { output: Float32Array; width: number; height: number } {
@@ -30,8 +31,9 @@ describe.each(PICTURES)("%s", (name) => {
   const { pixels } = readPicture(goldenPath(`codes/${name}.640.png`));
 
   it.each([
-    ["fused", fused],
-    ["not fused", whole],
+    ["compiled", compiled],
+    ["layer by layer, fused", fused],
+    ["layer by layer, not fused", whole],
   ])("decoded and resized by OpenCV, %s: rows within 1e-3 of PyTorch's", (_title, pipeline) => {
     const match = matchRows(output, pipeline.infer(pipeline.preprocess(pixels)), 10);
     expect(match.max).toBeLessThan(DETECTION_ROWS.abs);
@@ -40,9 +42,9 @@ describe.each(PICTURES)("%s", (name) => {
 
   it("from the JPEG file on: the detections that PyTorch makes of it, within what a decoder's rounding moves", () => {
     const path = fileURLToPath(new URL(`../../examples/pictures/${name}.jpg`, import.meta.url));
-    const { detections, ...found } = fused.detect(path);
+    const { detections, ...found } = compiled.detect(path);
     expect([found.width, found.height]).toEqual([width, height]);
-    const expected = selectDetections(output, fused.info.names, width, height, { conf: 0.4 });
+    const expected = selectDetections(output, compiled.info.names, width, height, { conf: 0.4 });
     expect(expected.length).toBeGreaterThan(1);
     expect(detections.length).toBe(expected.length);
     for (const { box, score, name } of expected) {

@@ -99,7 +99,12 @@ describe("detect", () => {
   });
 
   it.each([
-    ["a missing file", "no-such.jpg", "file", /no-such\.jpg: expected a file that can be read, got no such file/],
+    [
+      "a missing file",
+      "no-such.jpg",
+      "file",
+      /no-such\.jpg: expected a file that can be read, got no such file/,
+    ],
     ["an empty picture", new Uint8Array(0), "format", /got no bytes at all/],
     ["bytes of another kind", new TextEncoder().encode("<html></html>"), "format", /JPEG|PNG/],
     ["too little data", { data: new Uint8Array(10), width: 4, height: 4, channels: 3 }, "argument", /48/],
@@ -183,6 +188,7 @@ describe("info", () => {
       threads: 2,
       imgsz: [320, 320],
       conf: 0.4,
+      compiled: true,
       fused: true,
       names: ["barcode", "qr", "datamatrix", "aztec", "pdf417", "maxicode"],
     });
@@ -216,6 +222,12 @@ describe("loadDetector refuses", () => {
     ["three sizes", { imgsz: [640, 640, 640] }, "argument", /imgsz: .*\[640,640,640\]/],
     ["a gigantic size", { imgsz: 1_000_000 }, "size", /1000000x1000000/],
     ["another backend", { backend: "gpu" }, "argument", /backend: expected "wasm" or "reference", got "gpu"/],
+    [
+      "a plan that is not fused",
+      { compile: true, fuse: false },
+      "argument",
+      /compile: expected no true beside/,
+    ],
     ["a flag in words", { fuse: "no" }, "argument", /fuse: expected true or false/],
     ["a function for a name", { model: () => 1 }, "argument", /model: .*got a function/],
     ["pixels below 1", { maxPixels: -1 }, "argument", /maxPixels/],

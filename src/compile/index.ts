@@ -1,0 +1,46 @@
+/**
+ * Compiled plans: `compile(model, { shape, backend })` runs the eager forward once on symbolic tensors, rewrites the
+ * graph, and lowers it to steps over static memory. It knows no model by name.
+ */
+import type { WasmBackend } from "../backend/wasm/wasm-backend.ts";
+import { fail } from "../errors.ts";
+import { checkShape, formatShape, sizeOf } from "../tensor/shape.ts";
+import { lower } from "./lower.ts";
+import { PASSES, type Pass, runPasses } from "./passes.ts";
+import { Plan } from "./plan.ts";
+import { type Compilable, traceGraph } from "./trace.ts";
+
+export type { Graph } from "./graph.ts";
+export type { PlanStep } from "./lower.ts";
+export { PASSES, type Pass, type PassReport } from "./passes.ts";
+export { Plan, type StepProfile } from "./plan.ts";
+export { type Compilable, traceGraph } from "./trace.ts";
+
+/** Options of {@link compile}. */
+export interface CompileOptions {
+  /** Shape of the one input, [N, 3, H, W] for a network of this package. */
+  readonly shape: readonly number[];
+  /** Where the plan runs; the model's parameters may be on any backend. */
+  readonly backend: WasmBackend;
+  /** Rewrites in their order; {@link PASSES} unless given. */
+  readonly passes?: readonly Pass[];
+  /** No Winograd: sums in the order of the direct convolution; false unless given. */
+  readonly exact?: boolean;
+}
+
+/**
+ * Compiles a module of one input tensor into a {@link Plan}. The plan holds its own packed weights: the model may be
+ * disposed of afterwards. Errors: "weights" where a parameter has no numbers, "argument" where forward reads numbers that
+ * it computed, "memory" where the limit is met.
+ */
+export function compile<Out>(model: Compilable<Out>, options: CompileOptions): Plan<Out> {
+  const { shape, backend, passes = PASSES, exact = false } = options;
+  checkShape(shape, "compile");
+  if (sizeOf(shape) === 0) fail("argument", "compile", "an input that is not empty", formatShape(shape));
+  backend.engine.pool.check();
+  const graph = traceGraph(model, shape);
+  const reports = runPasses(graph, passes, backend);
+  const lowered = lower(graph, backend, exact);
+  graph.forgetNumbers();
+  return new Plan<Out>(backend, graph, reports, lowered);
+}
