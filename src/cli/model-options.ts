@@ -21,7 +21,7 @@ export const WEIGHTS_OPTION: OptionSpec = {
 /** --nc and --scale */
 export const CONFIG_OPTIONS: readonly OptionSpec[] = [
   { name: "nc", value: "N", help: "Number of classes.", default: "the YAML's, 80 for the standard head" },
-  { name: "scale", value: "NAME", help: "One of the YAML's scales.", default: "its first" },
+  { name: "scale", value: "NAME", help: "One of the YAML's scales.", default: "its scale, else its first" },
 ];
 
 /** --backend and --threads */

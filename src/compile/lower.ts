@@ -30,7 +30,12 @@ export type PlanStep = {
       readonly units: number;
       readonly nsPerUnit: number;
     }
-  | { readonly kind: "host"; readonly kernel: string; readonly run: () => void }
+  | {
+      readonly kind: "host";
+      readonly kernel: string;
+      /** Runs the step on the calling thread. */
+      readonly run: () => void;
+    }
 );
 
 /** Memory of a plan that a tensor can look at. Belongs to the plan: `release` does nothing. */

@@ -17,6 +17,7 @@ import { writeThrough } from "./passes/write-through.ts";
 /** A rewrite of the graph: gives one line for each change that it made. What is large it may compute on `backend`. */
 export interface Pass {
   readonly name: string;
+  /** Rewrites the graph in place; gives one line for each change. */
   run(graph: Graph, backend: Backend): string[];
 }
 

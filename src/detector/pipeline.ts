@@ -98,11 +98,14 @@ export class Pipeline {
     try {
       if (options.backend !== "reference") this.#wasm = createWasmBackend({ threads });
       this.backend = this.#wasm ?? referenceBackend;
-      loadStateDict(this.model, weights, { backend: this.backend, mayMiss: isNeverRun });
       const { fuse = true } = options;
-      if (this.#wasm && fuse && options.compile !== false) {
-        this.plan = compile(this.model, { shape: [1, 3, ...imgsz], backend: this.#wasm });
-        this.model.dispose(); // the plan has packed weights of its own
+      const planned = this.#wasm && fuse && options.compile !== false ? this.#wasm : undefined;
+      // A plan packs the weights into WASM memory, which never shrinks: until then they are better kept elsewhere.
+      const backend = planned ? referenceBackend : this.backend;
+      loadStateDict(this.model, weights, { backend, mayMiss: isNeverRun });
+      if (planned) {
+        this.plan = compile(this.model, { shape: [1, 3, ...imgsz], backend: planned });
+        this.model.dispose();
       }
       if (fuse) this.model.fuse();
       const names = classNames(files.config, weights.metadata);

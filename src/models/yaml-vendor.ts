@@ -1,2 +1,2 @@
 /** The YAML parser; the only file that imports it. The build bundles it in place, so that nothing is left to install. */
-export { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+export { isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";

@@ -2,8 +2,10 @@
  * Multi-head attention (arXiv 1706.03762), as torch.nn.MultiheadAttention: projections of query, key and value, softmax
  * over the keys in each head, and an output projection.
  *
- * QUIRK: PyTorch uses the weights of `out_proj` without calling it, so hooks on it do not run there and not here either;
- * it prints as NonDynamicallyQuantizableLinear. `add_bias_kv` and `add_zero_attn` are not offered.
+ * `out_proj` prints as NonDynamicallyQuantizableLinear. `add_bias_kv` and `add_zero_attn` are not offered.
+ *
+ * QUIRK: `out_proj` is called, so that hooks on it run and traces have its output; torch.nn.MultiheadAttention uses its
+ * weights without calling it.
  */
 import { fail } from "../errors.ts";
 import { add, clamp, linear, log, matmul, mean, mul, softmax, sub } from "../ops/index.ts";
@@ -112,7 +114,7 @@ export class MultiheadAttention extends Module<AttentionInputs, AttentionResult>
     const mask = this.#mask(scores.shape, query.ndim, options);
     const weights = softmax(mask ? add(scores, mask) : scores, -1);
     const mixed = matmul(weights, v).transpose(1, 2).flatten(2); // [N, L, E]
-    const output = this.#asQuery(linear(mixed, this.out_proj.weight, this.out_proj.bias), query.ndim);
+    const output = this.#asQuery(this.out_proj.call(mixed), query.ndim);
     if (!needWeights) return { output };
     const shown = averageAttnWeights ? mean(weights, 1) : weights;
     return { output, weights: query.ndim === 2 ? shown.squeeze(0) : shown };

@@ -2,11 +2,12 @@
  * Model configurations: Ultralytics-style YAML text to a checked list of layers. A layer is
  * `[from, repeats, module, arguments]`; what the modules make of their arguments is in `layers.ts`.
  *
- * Beyond Ultralytics' keys (nc, scales, backbone, head) a file may have `names` (a list, or a map from class number)
- * and `conf` (the score above which this model's detections are worth showing).
+ * Beyond Ultralytics' keys (nc, scales, scale, backbone, head) a file may have `names` (a list, or a map from class
+ * number) and `conf` (the score above which this model's detections are worth showing). Any other key is refused: some,
+ * as `activation` and `depth_multiple`, would make another network.
  */
 import { fail, messageOf } from "../../errors.ts";
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "../yaml-vendor.ts";
+import { isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from "../yaml-vendor.ts";
 
 /** An argument as it stands in the file; "None" is null. */
 export type YamlArgument = string | number | boolean | null;
@@ -48,19 +49,48 @@ export interface ModelConfig {
 export interface ConfigOptions {
   /** The file's name, for messages. */
   readonly source?: string;
-  /** Number of classes instead of the file's. */
+  /** Number of classes instead of the file's, 1 .. 65536; with another number the file's names are dropped. */
   readonly nc?: number;
-  /** Name of the scale; the file's first unless said. */
+  /** Name of the scale; what the file's `scale` says, or else its first, unless said. */
   readonly scale?: string;
 }
 
 /** A file has a few thousand; more is a mistake. */
 export const MAX_YAML_CHARACTERS = 1_000_000;
+
+/** Most classes. */
+export const MAX_CLASSES = 65536;
+
+/** Most repeats of a layer, as written and after scaling: each is a module of its own, and real models have up to 9. */
+export const MAX_REPEATS = 1000;
+
+/** Ultralytics writes `scale`, `ch` and `yaml_file` (a path, without effect) into the files that it saves. */
+const KEYS: readonly string[] = [
+  "nc",
+  "names",
+  "conf",
+  "scales",
+  "scale",
+  "ch",
+  "yaml_file",
+  "backbone",
+  "head",
+];
+
+/** What the backbones take: RGB. */
+const INPUT_CHANNELS = 3;
+
 const NO_SCALE: ScaleConfig = { name: "", depth: 1, width: 1, maxChannels: Number.POSITIVE_INFINITY };
 
-/** Parses and checks a model's YAML text. Errors (code "format") name the file, the line, and what was expected there. */
+/**
+ * Parses and checks a model's YAML text. Errors (code "format") name the file, the line, and what was expected there; an
+ * `options.nc` out of range is code "argument".
+ */
 export function parseModelConfig(text: string, options: ConfigOptions = {}): ModelConfig {
-  const source = options.source ?? "model.yaml";
+  const { source = "model.yaml", nc } = options;
+  if (nc !== undefined && !isCount(nc, MAX_CLASSES)) {
+    fail("argument", "nc", `a number of classes, whole and in [1, ${MAX_CLASSES}]`, String(nc));
+  }
   if (text.length > MAX_YAML_CHARACTERS) {
     fail(
       "format",
@@ -80,11 +110,19 @@ class Reader {
   constructor(text: string, source: string) {
     this.#source = source;
     try {
-      const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+      // QUIRK: at its default level the parser writes warnings to stderr; at "silent" it lets a second document pass.
+      const document = parseDocument(text, {
+        lineCounter: this.#lines,
+        prettyErrors: false,
+        logLevel: "error",
+      });
       const [error] = document.errors;
       if (error) {
-        const { line } = this.#lines.linePos(error.pos[0]);
-        fail("format", `${source}:${line}`, "valid YAML", error.message);
+        const where = `${source}:${this.#lines.linePos(error.pos[0]).line}`;
+        // The parser's own words recommend a function of its.
+        if (error.code === "MULTIPLE_DOCS")
+          fail("format", where, "one YAML document", "the start of another");
+        fail("format", where, "valid YAML", error.message);
       }
       this.#root = document.contents;
       // Aliases would let one line stand for many; nothing here needs them.
@@ -110,8 +148,13 @@ class Reader {
         )
       );
     };
-    const nc = options.nc ?? this.#count(need("nc"), "nc, the number of classes");
-    const backbone = this.#layers(need("backbone"), "backbone");
+    const own = options.nc === undefined ? need("nc") : get("nc");
+    const fileNc = own && this.#count(own, "nc, the number of classes", MAX_CLASSES);
+    const nc = options.nc ?? (fileNc as number);
+    const [first, rest] = [need("backbone"), need("head")];
+    this.#checkKeys(root.items.map(({ key }) => key as Node));
+    this.#checkChannels(get("ch"));
+    const backbone = this.#layers(first, "backbone");
     if (backbone.length !== 1) {
       fail(
         "format",
@@ -120,15 +163,15 @@ class Reader {
         String(backbone.length),
       );
     }
-    const names = get("names");
+    const names = this.#names(get("names"), fileNc);
     const conf = get("conf");
     return {
       source: this.#source,
       nc,
-      scale: this.#scale(get("scales"), options.scale),
+      scale: this.#scale(get("scales"), options.scale ?? this.#scaleName(get("scale"))),
       backbone: backbone[0],
-      head: this.#layers(need("head"), "head"),
-      names: names && this.#names(names, nc),
+      head: this.#layers(rest, "head"),
+      names: names?.length === nc ? names : undefined, // those of another number of classes name none of ours
       conf: conf && this.#fraction(conf, "conf"),
     };
   }
@@ -142,12 +185,33 @@ class Reader {
     return isScalar(node) ? node.value : undefined;
   }
 
-  #count(node: Node, what: string): number {
+  #count(node: Node, what: string, most: number): number {
     const value = this.#value(node);
-    if (typeof value !== "number" || !Number.isInteger(value) || value < 1) {
-      fail("format", this.#at(node), `${what}, as a whole number >= 1`, describeNode(node));
+    if (!isCount(value, most)) {
+      fail("format", this.#at(node), `${what}, as a whole number in [1, ${most}]`, describeNode(node));
     }
     return value;
+  }
+
+  #checkKeys(keys: readonly Node[]): void {
+    for (const key of keys) {
+      if (KEYS.includes(String(this.#value(key)))) continue;
+      fail("format", this.#at(key), `a key of ${KEYS.join(", ")}`, String(key));
+    }
+  }
+
+  #checkChannels(node: Node | undefined): void {
+    if (!node || this.#value(node) === INPUT_CHANNELS) return;
+    fail("format", this.#at(node), `ch ${INPUT_CHANNELS}, the channels of the picture`, describeNode(node));
+  }
+
+  /** The file's own choice among its scales; Ultralytics writes "" where there is none. */
+  #scaleName(node: Node | undefined): string | undefined {
+    if (!node) return undefined;
+    const value = this.#value(node);
+    if (typeof value !== "string")
+      fail("format", this.#at(node), "scale as the name of one of scales", describeNode(node));
+    return value === "" ? undefined : value;
   }
 
   #fraction(node: Node, what: string): number {
@@ -179,24 +243,38 @@ class Reader {
     const [name, value] = pair;
     const numbers = isSeq(value) ? value.items.map((item) => this.#value(item)) : [];
     const legal = numbers.length === 3 && numbers.every((n) => typeof n === "number" && n > 0);
-    if (!legal)
-      fail("format", this.#at(value), "[depth, width, max_channels], three numbers > 0", describeNode(value));
     const [depth, width, maxChannels] = numbers as number[];
+    // max_channels may be .inf, no limit.
+    if (!legal || !Number.isFinite(depth) || !Number.isFinite(width))
+      fail("format", this.#at(value), "[depth, width, max_channels], three numbers > 0", describeNode(value));
     return { name, depth, width, maxChannels };
   }
 
-  #names(node: Node, nc: number): string[] {
-    const names: string[] = [];
-    if (isSeq(node))
-      node.items.forEach((item, i) => {
-        names[i] = String(this.#value(item) ?? "");
-      });
-    else if (isMap(node))
-      for (const { key, value } of node.items) names[Number(String(key))] = String(this.#value(value) ?? "");
-    const legal =
-      names.length === nc && Array.from(names).every((name) => typeof name === "string" && name !== "");
-    if (!legal) fail("format", this.#at(node), `${nc} class names, one for each of nc`, `${names.length}`);
+  /** The file's names, checked against its own number of classes where it tells one. */
+  #names(node: Node | undefined, fileNc: number | undefined): string[] | undefined {
+    if (!node) return undefined;
+    const items = isSeq(node) || isMap(node) ? node.items : [];
+    const nc = fileNc ?? items.length;
+    const named = new Map<number, string>();
+    items.forEach((item, i) => {
+      const number = isPair(item) ? this.#classNumber(item.key as Node, nc) : i;
+      if (named.has(number)) fail("format", this.#at(node), "each class number once", `${number} twice`);
+      named.set(number, String(this.#value(isPair(item) ? item.value : item) ?? ""));
+    });
+    const names = Array.from({ length: nc }, (_, i) => named.get(i) ?? "");
+    if (named.size !== nc || nc === 0 || names.includes("")) {
+      fail("format", this.#at(node), `${nc} class names, one for each of nc`, String(named.size));
+    }
     return names;
+  }
+
+  #classNumber(key: Node, nc: number): number {
+    const value = this.#value(key);
+    const number = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
+    if (typeof number !== "number" || !Number.isInteger(number) || number < 0 || number >= nc) {
+      fail("format", this.#at(key), `a class number in [0, ${nc})`, describeNode(key));
+    }
+    return number;
   }
 
   #layers(node: Node, key: string): LayerConfig[] {
@@ -221,7 +299,7 @@ class Reader {
     if (!isSeq(args)) fail("format", where, "arguments as a list", describeNode(args));
     return {
       from: isSeq(from) ? (sources as number[]) : (sources[0] as number),
-      repeats: this.#count(repeats, "repeats"),
+      repeats: this.#count(repeats, "repeats", MAX_REPEATS),
       module: kind,
       args: args.items.map((item) => this.#argument(item as Node)),
       where,
@@ -241,6 +319,10 @@ class Reader {
       describeNode(node),
     );
   }
+}
+
+function isCount(value: unknown, most: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most;
 }
 
 function describeNode(node: unknown): string {

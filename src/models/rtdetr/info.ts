@@ -40,8 +40,12 @@ export function parameterCount(module: AnyModule): number {
   return count;
 }
 
-/** Counts layers, parameters and GFLOPs of a model, loaded or not, for one image of `size` (height, width). */
+/**
+ * Counts layers, parameters and GFLOPs of a model, loaded or not, for one image of `size` (height, width). Throws (code
+ * "size") where the network cannot take it.
+ */
 export function modelInfo(model: RTDETRDetectionModel, size: Pair = [640, 640]): ModelInfo {
+  model.checkInputSize(size);
   const flops = countMultiplyAdds(model, size);
   const rows = model.layers.map(({ module, number, from, repeats, type, args }, i): LayerInfo => {
     const gflops = (2 * flops[i]) / 1e9;

@@ -1,11 +1,18 @@
 /**
  * Which image sizes a wired network can take: maps that are joined must agree in size, the decoder needs as many tokens
  * as queries, and multi-query attention needs square maps. Found by walking sizes through the layers, so that it
- * holds for any wiring; for the standard head a side is legal in 32k-7 .. 32k.
+ * holds for any wiring; for the standard head a side is legal in 32k-7 .. 32k, up to MAX_SIDE.
  */
 import type { Pair } from "../../backend/backend.ts";
 import { FEATURE_STRIDES } from "../mobilenetv4/network.ts";
 import type { RTDETRDetectionModel } from "./model.ts";
+
+/**
+ * Longest side of an image and of every map, in pixels. Of a square of this side the image (12 bytes a pixel) and the
+ * first map (32 channels at half the side, 32 bytes a pixel of the image) take 2.75 GiB, so that of twice the side they
+ * exceed the 4 GiB that WASM reaches. Without a bound, tables of positions and anchors would outgrow JavaScript's arrays.
+ */
+export const MAX_SIDE = 8192;
 
 /** Farthest that a legal size is looked for, in pixels. */
 const SEARCH_RANGE = 4096;
@@ -23,17 +30,23 @@ export function explainInputSize(
 ): SizeProblem | undefined {
   const square = model.backbone.needsSquare;
   const bad: string[] = [];
-  if (!sideFits(model, height) || !sideFits(model, width)) bad.push(sideRule(model));
+  const sides = [height, width];
+  if (sides.some((side) => side > MAX_SIDE)) bad.push(`sides of at most ${MAX_SIDE} pixels`);
+  if (sides.some((side) => !(side > MAX_SIDE) && !sideFits(model, side))) bad.push(sideRule(model));
   if (square && !squareMaps(height, width)) bad.push("square maps at strides 16 and 32 (Hybrid backbone)");
   const queries = model.decoder.num_queries;
   if (bad.length === 0 && tokens(model, height, width) < queries) {
     bad.push(`at least ${queries} tokens for ${queries} queries`);
   }
   if (bad.length === 0) return undefined;
-  return { expected: bad.join("; "), mend: `nearest legal: ${nearest(model, height, width).join(", ")}` };
+  const legalSizes = nearest(model, height, width).join(", ");
+  return {
+    expected: bad.join("; "),
+    mend: legalSizes ? `nearest legal: ${legalSizes}` : "no legal size is near",
+  };
 }
 
-/** Sides of every layer's map by layer number, for one side of the image; undefined where joined maps differ. */
+/** Sides of every layer's map by layer number, for one side of the image; undefined where joined maps differ or are too large. */
 function walk(model: RTDETRDetectionModel, side: number): number[] | undefined {
   const sides: number[] = [];
   FEATURE_STRIDES.forEach((stride, i) => {
@@ -41,7 +54,7 @@ function walk(model: RTDETRDetectionModel, side: number): number[] | undefined {
   });
   for (const { number, sources, side: change, output } of model.layers.slice(1)) {
     const given = sources.map((source) => sides[source]);
-    if (given.some((n) => !(n >= 1))) return undefined;
+    if (given.some((n) => !(n >= 1 && n <= MAX_SIDE))) return undefined;
     if (!output) continue;
     if (given.some((n) => n !== given[0])) return undefined;
     sides[number] = change ? change(given[0]) : given[0];
@@ -50,7 +63,7 @@ function walk(model: RTDETRDetectionModel, side: number): number[] | undefined {
 }
 
 function sideFits(model: RTDETRDetectionModel, side: number): boolean {
-  return Number.isInteger(side) && side >= 1 && walk(model, side) !== undefined;
+  return Number.isInteger(side) && side >= 1 && side <= MAX_SIDE && walk(model, side) !== undefined;
 }
 
 function squareMaps(height: number, width: number): boolean {
@@ -77,7 +90,7 @@ function legalSide(model: RTDETRDetectionModel, side: number, step: 1 | -1): num
 }
 
 function nearest(model: RTDETRDetectionModel, height: number, width: number): string[] {
-  const start = (n: number): number => Math.max(1, Math.min(Math.round(Number.isFinite(n) ? n : 1), 1 << 15));
+  const start = (n: number): number => Math.max(1, Math.min(Math.round(Number.isNaN(n) ? 1 : n), MAX_SIDE));
   const [h, w] = [start(height), start(width)];
   const around = (n: number): number[] => {
     return ([-1, 1] as const).map((step) => legalSide(model, n, step)).filter((s) => s !== undefined);
@@ -102,6 +115,7 @@ function sideRule(model: RTDETRDetectionModel): string {
   const top = 1024;
   let low = top;
   while (sideFits(model, low - 1) && top - low < 31) low--;
-  if (!sideFits(model, top)) return "sides whose maps agree where they are joined";
+  if (!sideFits(model, top))
+    return `sides with maps that agree where they are joined and have at most ${MAX_SIDE} pixels a side`;
   return top - low === 31 ? "sides >= 1" : `sides in 32k-${top - low} .. 32k`;
 }

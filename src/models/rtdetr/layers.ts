@@ -6,8 +6,18 @@ import { fail } from "../../errors.ts";
 import { type AnyModule, Upsample } from "../../nn/index.ts";
 import { AIFI } from "./aifi.ts";
 import { Concat, Conv, RepC3 } from "./blocks.ts";
-import type { LayerConfig, ModelConfig, ScaleConfig, YamlArgument } from "./config.ts";
+import {
+  type LayerConfig,
+  MAX_CLASSES,
+  MAX_REPEATS,
+  type ModelConfig,
+  type ScaleConfig,
+  type YamlArgument,
+} from "./config.ts";
 import { RTDETRDecoder } from "./rtdetr-decoder.ts";
+
+/** Greatest whole number among the arguments, and of channels after scaling; `nc` may stand for one. */
+const MAX_ARGUMENT = MAX_CLASSES;
 
 /** A map as a layer sees it: channels, and input pixels per pixel of it. */
 export interface MapInfo {
@@ -82,23 +92,34 @@ class Arguments {
   }
 
   count(i: number): number;
-  count(i: number, fallback: number): number;
+  count(i: number, fallback: number, most?: number): number;
   count(i: number, fallback: undefined): number | undefined;
-  count(i: number, fallback?: number): number | undefined {
-    return this.#whole(i, 1, fallback);
+  count(i: number, fallback?: number, most = MAX_ARGUMENT): number | undefined {
+    return this.#whole(i, 1, most, fallback);
+  }
+
+  /** Channels, scaled. */
+  channels(i: number, scale: ScaleConfig): number {
+    const written = this.count(i);
+    const channels = scaledChannels(written, scale);
+    if (channels > MAX_ARGUMENT) {
+      const got = `${channels}, ${written} at width ${scale.width}`;
+      fail("format", this.#layer.where, `at most ${MAX_ARGUMENT} channels after scaling`, got);
+    }
+    return channels;
   }
 
   /** A whole number >= 0, or None for what `fallback` says. */
   size(i: number): number | undefined {
-    return this.#whole(i, 0, undefined);
+    return this.#whole(i, 0, MAX_ARGUMENT, undefined);
   }
 
-  #whole(i: number, least: number, fallback: number | undefined): number | undefined {
+  #whole(i: number, least: number, most: number, fallback: number | undefined): number | undefined {
     let value = this.#layer.args[i];
     if (value === "nc") value = this.#nc;
     if (value === undefined || value === null) return fallback;
-    if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > 65536) {
-      this.#fail(i, `a whole number in [${least}, 65536]`);
+    if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
+      this.#fail(i, `a whole number in [${least}, ${most}]`);
     }
     return value;
   }
@@ -143,7 +164,7 @@ const buildConv: Builder = (layer, inputs, { scale, nc }) => {
     ["channels", "kernel", "stride", "padding", "groups", "dilation", "act"],
     nc,
   );
-  const c2 = scaledChannels(args.count(0), scale);
+  const c2 = args.channels(0, scale);
   const [k, s, p] = [args.count(1, 1), args.count(2, 1), args.size(3)];
   const [g, d, act] = [args.count(4, 1), args.count(5, 1), args.flag(6, true)];
   if (c1 % g !== 0 || c2 % g !== 0) {
@@ -162,8 +183,12 @@ const buildConv: Builder = (layer, inputs, { scale, nc }) => {
 const buildRepC3: Builder = (layer, inputs, { scale, nc }) => {
   const { channels: c1, stride } = only(layer, inputs);
   const args = new Arguments(layer, 1, ["channels", "expansion"], nc);
-  const c2 = scaledChannels(args.count(0), scale);
+  const c2 = args.channels(0, scale);
   const n = scaledRepeats(layer.repeats, scale);
+  if (n > MAX_REPEATS) {
+    const got = `${n}, ${layer.repeats} at depth ${scale.depth}`;
+    fail("format", layer.where, `at most ${MAX_REPEATS} repeats after scaling`, got);
+  }
   const e = args.positive(1, 1);
   if (Math.trunc(c2 * e) < 1) fail("format", layer.where, "an expansion that leaves a channel", String(e));
   return {
@@ -235,7 +260,7 @@ const buildDecoder: Builder = (layer, inputs, { nc: classes }) => {
   const ch = inputs.map((input) => input.channels);
   const nc = args.count(0);
   const [hd, nq, ndp, nh] = [args.count(1, 256), args.count(2, 300), args.count(3, 4), args.count(4, 8)];
-  const [ndl, dFfn] = [args.count(5, 6), args.count(6, 1024)];
+  const [ndl, dFfn] = [args.count(5, 6, MAX_REPEATS), args.count(6, 1024)];
   if (hd % nh !== 0) fail("format", layer.where, `a width that ${nh} heads divide`, String(hd));
   return {
     module: new RTDETRDecoder({ nc, ch, hd, nq, ndp, nh, ndl, dFfn }) as unknown as AnyModule,
