@@ -3,8 +3,9 @@ import type { Backend, DType, TypedArray } from "../backend/backend.ts";
 import { dtypeOf, HeapStorage, newTypedArray } from "../backend/heap.ts";
 import { referenceBackend } from "../backend/reference/reference.ts";
 import { fail } from "../errors.ts";
+import type { Nested } from "./read.ts";
 import { checkShape, contiguousStrides, formatShape, sizeOf } from "./shape.ts";
-import { type Nested, Tensor } from "./tensor.ts";
+import { Tensor } from "./tensor.ts";
 
 /** What an `ndarray` object has, and all that we ask of one. */
 export interface NdarrayLike {

@@ -12,5 +12,6 @@ export {
   zeros,
 } from "./create.ts";
 export { type TensorStats, tensorStats } from "./print.ts";
+export type { Nested } from "./read.ts";
 export type { MemoryFormat } from "./shape.ts";
-export { type Nested, Tensor } from "./tensor.ts";
+export { Tensor } from "./tensor.ts";

@@ -6,10 +6,10 @@
  * part of the result: `keep()` it, or copy it out with `toArray()`.
  */
 import type { Backend, DType, Storage, Strided, TypedArray } from "../backend/backend.ts";
-import { newTypedArray } from "../backend/heap.ts";
 import { untrack } from "../backend/scope.ts";
 import { fail } from "../errors.ts";
 import { formatTensor } from "./print.ts";
+import { type Nested, readFlat, readNested } from "./read.ts";
 import {
   checkShape,
   denseStridesLike,
@@ -23,9 +23,6 @@ import {
   stridesMatch,
 } from "./shape.ts";
 import { reshapedStrides, resolveShape, sliceRange } from "./views.ts";
-
-/** Nested lists of numbers, as {@link Tensor.toNested} returns them. */
-export type Nested = number | Nested[];
 
 /** A strided window on a storage. See the file's head for who owns the memory. */
 export class Tensor implements Strided {
@@ -342,24 +339,7 @@ export class Tensor implements Strided {
 
   /** The elements in row-major order, as a copy on the JavaScript heap. */
   toArray(): TypedArray {
-    const out = newTypedArray(this.dtype, this.size);
-    const data = this.storage.data;
-    let at = 0;
-    const walk = (axis: number, offset: number): void => {
-      if (axis === this.ndim) {
-        out[at++] = data[offset];
-        return;
-      }
-      const n = this.shape[axis];
-      const stride = this.strides[axis];
-      if (axis === this.ndim - 1) {
-        for (let i = 0; i < n; i++) out[at++] = data[offset + i * stride];
-      } else {
-        for (let i = 0; i < n; i++) walk(axis + 1, offset + i * stride);
-      }
-    };
-    if (this.size > 0) walk(0, this.offset);
-    return out;
+    return readFlat(this);
   }
 
   /** {@link toArray} of an f32 tensor; an error for another dtype. */
@@ -393,12 +373,7 @@ export class Tensor implements Strided {
 
   /** Nested lists of numbers, a plain number for a scalar. */
   toNested(): Nested {
-    const data = this.storage.data;
-    const walk = (axis: number, offset: number): Nested =>
-      axis === this.ndim
-        ? Number(data[offset])
-        : Array.from({ length: this.shape[axis] }, (_, i) => walk(axis + 1, offset + i * this.strides[axis]));
-    return walk(0, this.offset);
+    return readNested(this);
   }
 
   /** As PyTorch prints a tensor, long ones shortened, with statistics. */
