@@ -8,24 +8,34 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The modules that import packages; nothing else in `src` may (the linter sees to it). */
-const VENDORS = ["dist/image/vendor.js", "dist/models/yaml-vendor.js", "dist/backend/wasm/instantiate.js"];
-
-await build({
+const common = {
   absWorkingDir: root,
-  entryPoints: VENDORS,
   outdir: "dist",
   outbase: "dist",
   allowOverwrite: true,
   bundle: true,
   format: "esm",
-  platform: "node",
   target: "node20",
   legalComments: "inline",
+};
+
+// The modules that import packages; nothing else in `src` may (the linter sees to it).
+await build({
+  ...common,
+  entryPoints: ["dist/image/vendor.js"],
+  platform: "node",
   // Bundled CommonJS still asks for Node's own modules by require().
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module";\nconst require = __createRequire(import.meta.url);',
   },
+});
+// The browser's form of yaml reads no environment, which some engines would ask permission for.
+await build({
+  ...common,
+  entryPoints: ["dist/models/yaml-vendor.js", "dist/backend/wasm/instantiate.js"],
+  platform: "neutral",
+  conditions: ["browser"],
+  mainFields: ["browser", "module", "main"],
 });
 
 chmodSync(`${root}dist/cli/main.js`, 0o755);

@@ -117,14 +117,21 @@ export class Detector {
 
   async #close(): Promise<void> {
     if (this.#gone) return;
-    const gone = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
-    this.#worker.ref();
-    this.#worker.postMessage({ kind: "close" } satisfies Request);
+    const worker = this.#worker;
+    const done = new Promise<void>((resolve) => {
+      worker.on("message", (reply: Reply) => {
+        if (reply.kind === "closed") resolve();
+      });
+      worker.once("exit", () => resolve());
+    });
+    worker.ref();
+    worker.postMessage({ kind: "close" } satisfies Request);
     this.#gone = new MobileDetrError(
       "state",
       "detector: expected one that is open, got one that was closed (load another)",
     );
-    await gone;
+    await done;
+    await worker.terminate();
   }
 
   #receive(reply: Reply): void {

@@ -1,4 +1,7 @@
-/** The detector's own thread: loads the pipeline, then answers one request after another. See `detector.ts`. */
+/**
+ * The detector's own thread: loads the pipeline, then answers one request after another. Its owner ends it, see
+ * `detector.ts`: not every engine lets a worker close its own port.
+ */
 import { parentPort, workerData } from "node:worker_threads";
 import { MobileDetrError, messageOf } from "../errors.ts";
 import type { DetectorOptions } from "./options.ts";
@@ -22,15 +25,11 @@ function serve(options: DetectorOptions): void {
     pipeline = new Pipeline(options);
   } catch (error) {
     reply({ kind: "refused", error: plain(error) });
-    port.close();
     return;
   }
   port.on("message", (request: Request) => {
     if (request.kind === "close") {
-      void pipeline.close().then(() => {
-        reply({ kind: "closed" });
-        port.close();
-      });
+      void pipeline.close().then(() => reply({ kind: "closed" }));
       return;
     }
     const { id, image, options: detectOptions } = request;
