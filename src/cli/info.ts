@@ -1,8 +1,10 @@
-/** `mobiledetr info`: what a model is made of, and whether a file's weights fit it. Computes nothing of the network. */
+/** `mobiledetr info`: what a model is made of, whether a file's weights fit it, and what compiling does to it. Detects nothing. */
 import { DEFAULT_MODEL, findModel, isNeverRun } from "../detector/model-files.ts";
+import { Pipeline } from "../detector/pipeline.ts";
 import { formatModelInfo, modelInfo } from "../models/rtdetr/info.ts";
 import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";
 import type { AnyModule } from "../nn/index.ts";
+import { writeFileWhole } from "../weights/file-source.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { EXIT_DONE, EXIT_FAILED } from "./exit-codes.ts";
@@ -30,11 +32,14 @@ export const infoCommand: Command = {
     ...CONFIG_OPTIONS,
     { name: "imgsz", value: "N|HxW", help: "Size in pixels that the GFLOPs are for.", default: "640" },
     { name: "fuse", help: "Show the model with batch norms and RepConvs folded into convolutions." },
+    { name: "explain", help: "Compile it, and print what every pass did and saved. Needs weights." },
+    { name: "dot", value: "FILE", help: "Write the compiled graph for Graphviz. Needs weights." },
     { name: "json", help: "Print one line of JSON, and nothing else." },
   ],
   examples: [
     ["mobiledetr info", "The model that is included."],
     ["mobiledetr info MobileNetV4ConvSmall --nc 3 --fuse", "A standard one, as it runs after folding."],
+    ["mobiledetr info --explain --dot codes.dot", "What compiling does; then dot -Tsvg codes.dot."],
     ["mobiledetr info my.yaml --weights my.safetensors --json", "Do these weights fit?"],
   ],
   run: info,
@@ -49,16 +54,65 @@ async function info(args: Arguments, terminal: Terminal): Promise<number> {
       ? undefined
       : readWeightsInfo(model as unknown as AnyModule, files.weights, isNeverRun);
   if (args.has("fuse")) model.fuse();
+  const fits = weights?.fits !== false;
+  const plan =
+    fits && (args.has("explain") || args.text("dot") !== undefined) ? await planOf(args) : undefined;
   const table = modelInfo(model, args.size("imgsz") ?? DEFAULT_SIZE);
   if (args.has("json")) {
     const { rows, ...totals } = table;
     terminal.print(
-      jsonLine({ model: files.name, ...totals, fused: model.isFused, rows, weights: weights ?? null }),
+      jsonLine({
+        model: files.name,
+        ...totals,
+        fused: model.isFused,
+        rows,
+        weights: weights ?? null,
+        ...(args.has("explain") ? { plan: plan?.numbers ?? null } : {}),
+      }),
     );
   } else {
     const lines = formatModelInfo(table, files.name).split("\n");
     terminal.print(lines.map(printable).join("\n"));
     if (weights) terminal.print(`\n${describeWeights(weights, terminal)}`);
+    if (plan && args.has("explain")) terminal.print(`\n${plan.text}`);
   }
-  return weights && !weights.fits ? EXIT_FAILED : EXIT_DONE;
+  return fits ? EXIT_DONE : EXIT_FAILED;
+}
+
+interface PlanInfo {
+  /** For people. */
+  readonly text: string;
+  /** For JSON. */
+  readonly numbers: Readonly<Record<string, unknown>>;
+}
+
+/** Compiles the model as `detect` does, writes the graph where --dot says, and tells about the plan. */
+async function planOf(args: Arguments): Promise<PlanInfo> {
+  const pipeline = new Pipeline({
+    ...modelChoice(args),
+    model: args.words[0],
+    imgsz: args.size("imgsz"),
+    threads: 1,
+  });
+  try {
+    const { plan } = pipeline;
+    if (!plan) throw new Error("a pipeline without a plan");
+    const path = args.text("dot");
+    if (path !== undefined) writeFileWhole(path, [new TextEncoder().encode(plan.graph.toDot())]);
+    const passes = plan.reports.map(({ pass, changes, saved }) => ({
+      pass,
+      changes,
+      multiply_adds_saved: saved,
+    }));
+    const numbers = {
+      passes,
+      operations: plan.graph.nodes.length,
+      steps: plan.steps.length,
+      multiply_adds: plan.multiplyAdds,
+      bytes: plan.bytes,
+    };
+    return { text: plan.explain().trimEnd(), numbers };
+  } finally {
+    await pipeline.close();
+  }
 }

@@ -119,15 +119,16 @@ export class Plan<Out = unknown> {
 
   /** What every pass did and the multiply-adds that it saved. */
   explain(): string {
+    const width = Math.max(...this.reports.map(({ pass }) => pass.length), "pass".length);
     const lines = this.reports.map(({ pass, changes, saved }) => {
       const millions = (saved / 1e6).toFixed(1);
-      return `${pass.padEnd(28)} ${String(changes.length).padStart(5)} ${millions.padStart(10)}`;
+      return `${pass.padEnd(width)} ${String(changes.length).padStart(5)} ${millions.padStart(10)}`;
     });
     const total = (this.multiplyAdds / 1e6).toFixed(1);
     const { area, constants } = this.bytes;
     const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
     return [
-      `${"pass".padEnd(28)} ${"times".padStart(5)} ${"MMAC saved".padStart(10)}`,
+      `${"pass".padEnd(width)} ${"times".padStart(5)} ${"MMAC saved".padStart(10)}`,
       ...lines,
       `${this.graph.nodes.length} operations, ${this.steps.length} steps, ${total} million multiply-adds`,
       `memory: ${mb(area)} for values, ${mb(constants)} for weights and tables`,

@@ -1,4 +1,5 @@
 /** `mobiledetr info`: the table's totals are those of the specification, and weights are held against the model. */
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -84,6 +85,50 @@ describe("mobiledetr info", () => {
       got: [128, 128, 1, 1],
       dtype: "F16",
     });
+  });
+
+  it("tells with --explain what compiling did, and writes the graph with --dot", async () => {
+    const dot = join(scratch, "codes.dot");
+    const { code, stdout, stderr } = await runCli(["info", "--imgsz", "320", "--explain", "--dot", dot]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^codes summary: .*\n[\s\S]*^weights: .*[\s\S]*^pass +times +MMAC saved$/m);
+    expect(stdout).toMatch(/^batch norm into convolution +[1-9]\d* +[\d.]+$/m);
+    expect(stdout).toMatch(/^\d+ operations, \d+ steps, \d+\.\d million multiply-adds$/m);
+    expect(stdout).toMatch(/^memory: \d+\.\d MB for values, \d+\.\d MB for weights and tables$/m);
+    const graph = readFileSync(dot, "utf8");
+    expect(graph).toMatch(/^digraph plan \{\n[\s\S]*\n\}\n$/);
+    expect(graph).toMatch(/^ {2}n\d+ -> out \[label="\[1, 100, 10\]"\];$/m);
+    expect(graph.match(/^ {2}n\d+ \[label=/gm)).toHaveLength(Number(/^(\d+) operations/m.exec(stdout)?.[1]));
+  });
+
+  it("puts the plan into the JSON with --explain", async () => {
+    const { code, stdout } = await runCli(["info", "--imgsz", "320", "--explain", "--json"]);
+    expect(code).toBe(0);
+    const { plan, gflops } = JSON.parse(stdout);
+    // Passes only ever save: the plan multiplies less than the layers do.
+    expect(2 * plan.multiply_adds).toBeLessThan(gflops * 1e9);
+    expect(plan.passes.map(({ pass }: { pass: string }) => pass)).toContain("drop dead operations");
+    expect(plan.bytes.total).toBe(plan.bytes.area + plan.bytes.constants);
+  });
+
+  it("fails and writes nothing where --explain or --dot has no weights, or others", async () => {
+    const dot = join(scratch, "none.dot");
+    const [none, only, others, unwritable] = await Promise.all([
+      runCli(["info", "MobileNetV4ConvSmall", "--explain"]),
+      runCli(["info", "MobileNetV4ConvSmall", "--dot", dot]),
+      runCli(["info", "MobileNetV4ConvSmall", "--explain", "--weights", WEIGHTS, "--dot", dot]),
+      runCli(["info", "--imgsz", "320", "--dot", join(scratch, "no", "such.dot")]),
+    ]);
+    for (const { code, stdout, stderr } of [none, only]) {
+      expect(stderr).toMatch(
+        /MobileNetV4ConvSmall: expected weights .*, got none \(name a safetensors file\)/,
+      );
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" }); // as for any option that is wrong
+    }
+    expect(others.stdout).toMatch(/does not fit the model/);
+    expect(others.stdout).not.toMatch(/MMAC/);
+    expect(unwritable.stderr).toMatch(/such\.dot: expected a file that can be written/);
+    expect([others.code, unwritable.code, existsSync(dot)]).toEqual([1, 1, false]);
   });
 
   it("lets no control character of a file's metadata through", async () => {
