@@ -4,8 +4,8 @@ import { HeapStorage } from "../backend/heap.ts";
 import { referenceBackend } from "../backend/reference/reference.ts";
 import { isDense, sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Graph, mapViews, type Node, type Operation, type Value, type View } from "./graph.ts";
-import { isWhole, moveView } from "./views.ts";
+import { type Graph, mapViews, type Node, type Operation, type Value, type View, whole } from "./graph.ts";
+import { isWhole, moveView, samePlaces } from "./views.ts";
 
 /** A convolution or linear layer: sums of products with a weight, and an epilogue. */
 export type Product = Node & { readonly operation: Extract<Operation, { op: "conv2d" | "linear" }> };
@@ -173,6 +173,20 @@ export function numbersOf(view: View): Float32Array {
     if (data) return data.slice(view.offset, view.offset + sizeOf(view.shape));
   }
   return constantTensor(view).toFloat32Array();
+}
+
+/**
+ * The numbers of a constant f32 view, row-major, for a pass to change: the constant's own where the graph owns them and only
+ * the node that the pass replaces reads them, so that weights are not held twice; else a copy.
+ */
+export function numbersToChange(uses: Uses, view: View): Float32Array {
+  const { value } = view;
+  const { constant } = value;
+  const alone = uses.readers(value).length === 1 && !uses.isOutput(value);
+  const rowMajor = samePlaces(view, whole(value, view.shape)) && sizeOf(view.shape) === value.length;
+  if (!constant?.owned || !alone || !rowMajor || constant.data.length !== value.length)
+    return numbersOf(view);
+  return constant.data as Float32Array;
 }
 
 /** The one number that a constant f32 view consists of, or undefined where it is not constant or holds several. */

@@ -22,6 +22,8 @@ import { contiguousStrides, formatShape, sizeOf } from "../tensor/shape.ts";
 export interface Constant {
   /** The elements; they may lie in the memory of the model. */
   readonly data: TypedArray;
+  /** True where nobody but the graph has the numbers: they may be changed in place, and discarded when packed. */
+  readonly owned?: boolean;
 }
 
 /** One run of memory of the graph. */
@@ -103,9 +105,9 @@ export class Graph {
     return whole(this.value("f32", sizeOf(shape)), shape);
   }
 
-  /** A new constant, row-major. */
+  /** A new constant, row-major; the graph owns `data` from then on. */
   constant(data: TypedArray, shape: readonly number[], dtype: DType = "f32"): View {
-    return whole(this.value(dtype, data.length, { data }), shape);
+    return whole(this.value(dtype, data.length, { data, owned: true }), shape);
   }
 
   /** Lets go of the constants' numbers: a plan has its own copies, and prints without them. */

@@ -2,9 +2,11 @@
  * Compiled plans: `compile(model, { shape, backend })` runs the eager forward once on symbolic tensors, rewrites the
  * graph, and lowers it to steps over static memory. It knows no model by name.
  */
+import { referenceBackend } from "../backend/reference/reference.ts";
 import type { WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { fail } from "../errors.ts";
 import { checkShape, formatShape, sizeOf } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { lower } from "./lower.ts";
 import { PASSES, type Pass, runPasses } from "./passes.ts";
 import { Plan } from "./plan.ts";
@@ -26,6 +28,15 @@ export interface CompileOptions {
   readonly passes?: readonly Pass[];
   /** No Winograd: sums in the order of the direct convolution; false unless given. */
   readonly exact?: boolean;
+  /**
+   * The plan takes the parameters away from the model, which has shapes alone afterwards, even on an error: each is freed
+   * as soon as it is packed. Nobody else may hold the parameters' arrays. false unless given.
+   */
+  readonly takeParameters?: boolean;
+}
+
+function isOnHeap(tensor: Tensor): boolean {
+  return tensor.isMeta || tensor.backend === referenceBackend;
 }
 
 /**
@@ -34,13 +45,20 @@ export interface CompileOptions {
  * it computed, "memory" where the limit is met.
  */
 export function compile<Out>(model: Compilable<Out>, options: CompileOptions): Plan<Out> {
-  const { shape, backend, passes = PASSES, exact = false } = options;
+  const { shape, backend, passes = PASSES, exact = false, takeParameters = false } = options;
   checkShape(shape, "compile");
   if (sizeOf(shape) === 0) fail("argument", "compile", "an input that is not empty", formatShape(shape));
   backend.engine.pool.check();
-  const graph = traceGraph(model, shape);
-  const reports = runPasses(graph, passes, backend);
-  const lowered = lower(graph, backend, exact);
-  graph.forgetNumbers();
-  return new Plan<Out>(backend, graph, reports, lowered);
+  try {
+    // Memory of the heap can outlive the tensors: it is then the graph's alone. Any other must be held to the end.
+    const owned = takeParameters && [...model.slots()].every(({ tensor }) => isOnHeap(tensor));
+    const graph = traceGraph(model, shape, owned);
+    if (owned) model.dispose();
+    const reports = runPasses(graph, passes, backend);
+    const lowered = lower(graph, backend, exact);
+    graph.forgetNumbers();
+    return new Plan<Out>(backend, graph, reports, lowered);
+  } finally {
+    if (takeParameters) model.dispose();
+  }
 }

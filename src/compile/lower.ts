@@ -12,6 +12,7 @@ import type { KernelName } from "../backend/wasm/instantiate.ts";
 import type { WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { winogradPays, winogradView } from "../backend/wasm/winograd.ts";
 import { applyNode } from "./apply.ts";
+import { Discarder } from "./discard.ts";
 import { type Graph, multiplyAddsOf, type Node, type View } from "./graph.ts";
 import { layOut } from "./memory.ts";
 import { type Block, Recording } from "./recorder.ts";
@@ -134,6 +135,14 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
   };
   try {
     let constantBytes = 0;
+    const numbers = new Numbers(graph, recording.blocks);
+    const copyIn = (block: Block, address: number): void => {
+      const { data } = block;
+      if (!data) return;
+      const bytes = new Uint8Array(memory.buffer as ArrayBuffer, address, data.byteLength);
+      bytes.set(new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength));
+      numbers.copied(block);
+    };
     for (const block of recording.blocks) {
       const fixed = block.kind === "packed" || block.kind === "table" || block.kind === "constant";
       if (!fixed) continue;
@@ -143,13 +152,11 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
         addresses.set(block, data.byteOffset); // a parameter that is read once, where it lies
         continue;
       }
-      const address = take(block.bytes, inSteps ? taken : temporary);
+      if (!inSteps) continue; // comes in when it is packed
+      const address = take(block.bytes, taken);
       addresses.set(block, address);
-      if (inSteps) constantBytes += block.bytes;
-      if (data) {
-        const bytes = new Uint8Array(memory.buffer as ArrayBuffer, address, data.byteLength);
-        bytes.set(new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength));
-      }
+      constantBytes += block.bytes;
+      copyIn(block, address);
     }
     const moving = recording.blocks.filter((block) => !addresses.has(block) && block.last >= 0);
     const layout = layOut(moving);
@@ -158,10 +165,31 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
         const block = recording.blockOf(arg);
         return block ? (addresses.get(block) ?? 0) + (arg - block.start) : arg;
       });
-    for (const { kernel, args, units, nsPerUnit } of recording.setup) {
+    // One weight at a time: what is read here and nowhere else is in this memory only while it is packed.
+    const lastSetup = new Map<Block, number>();
+    recording.setup.forEach(({ args }, i) => {
+      for (const arg of args) {
+        const block = recording.blockOf(arg);
+        if (block && !addresses.has(block)) lastSetup.set(block, i);
+      }
+    });
+    recording.setup.forEach(({ kernel, args, units, nsPerUnit }, i) => {
+      const touched = new Set(args.map((arg) => recording.blockOf(arg)));
+      const brought = [...touched].filter((block): block is Block => lastSetup.has(block as Block));
+      for (const block of brought) {
+        if (addresses.has(block)) continue;
+        const address = take(block.bytes, temporary);
+        addresses.set(block, address);
+        copyIn(block, address);
+      }
       pool.run(kernel, relocate(args) as never, units, nsPerUnit);
-    }
-    for (const address of temporary.splice(0)) arena.free(address);
+      for (const block of brought) {
+        if (lastSetup.get(block) !== i) continue;
+        const address = addresses.get(block) ?? 0;
+        temporary.splice(temporary.indexOf(address), 1);
+        arena.free(address);
+      }
+    });
     const area = take(layout.bytes, taken);
     moving.forEach((block, i) => void addresses.set(block, area + layout.offsets[i]));
 
@@ -206,6 +234,34 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
     for (const address of temporary) arena.free(address);
     release();
     throw error;
+  }
+}
+
+/** The numbers of constants, which are given back when they have been copied for the last time. */
+class Numbers {
+  readonly #left = new Map<ArrayBufferLike, number>();
+  readonly #owned = new Set<ArrayBufferLike>();
+  readonly #discarder = new Discarder();
+
+  constructor(graph: Graph, blocks: readonly Block[]) {
+    for (const { inputs } of graph.nodes) {
+      for (const view of inputs) {
+        const constant = view?.value.constant;
+        if (constant?.owned) this.#owned.add(constant.data.buffer);
+      }
+    }
+    // Several constants may show one buffer.
+    for (const { data } of blocks) {
+      if (data) this.#left.set(data.buffer, (this.#left.get(data.buffer) ?? 0) + 1);
+    }
+  }
+
+  /** The block's numbers were copied: they are discarded if they are the graph's and no other block shows them. */
+  copied({ data }: Block): void {
+    if (!data || !this.#owned.has(data.buffer)) return;
+    const left = (this.#left.get(data.buffer) ?? 0) - 1;
+    this.#left.set(data.buffer, left);
+    if (left === 0) this.#discarder.discard(data);
   }
 }
 

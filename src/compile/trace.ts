@@ -195,9 +195,10 @@ export type Compilable<Out = unknown> = Module<[Tensor, ...never[]], Out> | Modu
 
 /**
  * The graph of `model.call(input)` for an f32 input of a shape, row-major in memory. The model is as before when it
- * returns; its parameters' numbers are read where they lie, so that they must outlive the graph.
+ * returns; its parameters' numbers are read where they lie, so that they must outlive the graph. With `owned` nobody else
+ * will look at those numbers, and passes may change them.
  */
-export function traceGraph(model: Compilable, shape: readonly number[]): Graph {
+export function traceGraph(model: Compilable, shape: readonly number[], owned = false): Graph {
   const backend = new TraceBackend();
   const { graph } = backend;
   const slots: TensorSlot[] = [...model.slots()];
@@ -210,7 +211,7 @@ export function traceGraph(model: Compilable, shape: readonly number[]): Graph {
       let storage = stored.get(tensor.storage);
       if (!storage) {
         const { data } = tensor.storage;
-        storage = new TraceStorage(backend, graph.value(tensor.dtype, data.length, { data }));
+        storage = new TraceStorage(backend, graph.value(tensor.dtype, data.length, { data, owned }));
         storage.value.name = slot.name;
         stored.set(tensor.storage, storage);
       }

@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly prefix?: string;
   /** Names that may be missing although `strict`; none unless said. Their tensors stay as they were. */
   readonly mayMiss?: (name: string) => boolean;
+  /** Names that are not read although they are there; none unless said. Their tensors stay as they were. */
+  readonly skip?: (name: string) => boolean;
   /** true: NaN, infinities and negative variances are errors. */
   readonly checkFinite?: boolean;
 }
@@ -51,13 +53,15 @@ export interface LoadReport {
  */
 export function loadStateDict(module: AnyModule, source: StateSource, options: LoadOptions): LoadReport {
   const { backend, strict = true, prefix = "", mayMiss = () => false, checkFinite = true } = options;
+  const skip = options.skip ?? (() => false);
   const { mismatch, matched, absent } = compareState(module, source, prefix, mayMiss);
   const wrong = strict ? mismatch : { ...mismatch, missing: [], unexpected: [] };
   if (!isExact(wrong)) {
     const got = `others:\n${describeMismatch(wrong, module, prefix)}`;
     fail("weights", source.name, `the weights of ${module.kind}`, got);
   }
-  const loaded = readAll(matched, source, prefix, backend, checkFinite);
+  const wanted = matched.filter(({ name }) => !skip(name));
+  const loaded = readAll(wanted, source, prefix, backend, checkFinite);
   for (const [slot, tensor] of loaded) hang(slot, tensor);
   return {
     source: source.name,

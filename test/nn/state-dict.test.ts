@@ -391,6 +391,22 @@ describe("memory", () => {
   });
 });
 
+describe("skip", () => {
+  it("leaves tensors as they were although the file has them, and still wants their shapes", () => {
+    const module = convBn();
+    const skip = (name: string): boolean => name.startsWith("bn.");
+    loadStateDict(module, stateSourceOf(stateOf(convBn()), "a file"), { backend: referenceBackend, skip });
+    const meta = [...module.namedTensors()].filter(([, t]) => t.isMeta).map(([name]) => name);
+    expect(meta.length).toBeGreaterThan(0);
+    expect(meta.every(skip)).toBe(true);
+    const wrong = stateOf(convBn(), 0.5, { "bn.weight": zeros([4]) });
+    const options = { backend: referenceBackend, skip };
+    expect(messageOf(() => loadStateDict(convBn(), stateSourceOf(wrong, "a file"), options))).toContain(
+      "bn.weight",
+    );
+  });
+});
+
 describe("stateSourceOf", () => {
   it("converts between integers and floats, and refuses names that it does not have", () => {
     const source = stateSourceOf(

@@ -2,7 +2,16 @@
  * Batch norm into the convolution before it: w * alpha and bias * alpha + beta, per output channel. Holds where nothing
  * else reads the convolution's result.
  */
-import { hasConstantWeights, isBare, isProduct, numbersOf, type Product, sweepUntilStable } from "../edit.ts";
+import {
+  hasConstantWeights,
+  isBare,
+  isProduct,
+  numbersOf,
+  numbersToChange,
+  type Product,
+  sweepUntilStable,
+  type Uses,
+} from "../edit.ts";
 import type { Graph, Node, View } from "../graph.ts";
 import type { Pass } from "../passes.ts";
 import { moveView, samePlaces } from "../views.ts";
@@ -22,7 +31,7 @@ export const foldBatchNorm: Pass = {
         const out = moveView(conv.outputs[0], x, node.outputs[0]);
         if (!out) continue;
         edits.replace(conv);
-        edits.replace(node, scaled(graph, conv, out, numbersOf(alpha), numbersOf(beta), conv.path));
+        edits.replace(node, scaled(graph, uses, conv, out, numbersOf(alpha), numbersOf(beta), conv.path));
         edits.changes.push(node.path);
       }
     }),
@@ -30,6 +39,7 @@ export const foldBatchNorm: Pass = {
 
 function scaled(
   graph: Graph,
+  uses: Uses,
   conv: Product,
   out: View,
   alpha: Float32Array,
@@ -37,7 +47,7 @@ function scaled(
   path: string,
 ): Node {
   const [x, w, bias, residual] = conv.inputs as [View, View, View | undefined, View | undefined];
-  const weight = numbersOf(w);
+  const weight = numbersToChange(uses, w);
   const before = bias && numbersOf(bias);
   const perOutput = weight.length / alpha.length;
   const after = new Float32Array(alpha.length);

@@ -4,7 +4,16 @@
  */
 import type { ConvOptions } from "../../backend/backend.ts";
 import { sameShape } from "../../tensor/shape.ts";
-import { hasConstantWeights, isBare, isProduct, numbersOf, type Product, sweepUntilStable } from "../edit.ts";
+import {
+  hasConstantWeights,
+  isBare,
+  isProduct,
+  numbersOf,
+  numbersToChange,
+  type Product,
+  sweepUntilStable,
+  type Uses,
+} from "../edit.ts";
 import type { Graph, Node, View } from "../graph.ts";
 import type { Pass } from "../passes.ts";
 import { moveView, samePlaces, sameView } from "../views.ts";
@@ -26,7 +35,7 @@ export const mergeRepConv: Pass = {
         if (!out || !fits(large, small) || !uses.canMoveTo(large, node)) continue;
         edits.replace(large);
         edits.replace(small);
-        edits.replace(node, merged(graph, large, small, out));
+        edits.replace(node, merged(graph, uses, large, small, out));
         edits.changes.push(`${large.path} + ${small.path}`);
       }
     }),
@@ -59,12 +68,12 @@ function fits(large: Conv, small: Conv): boolean {
   });
 }
 
-function merged(graph: Graph, large: Conv, small: Conv, out: View): Node {
+function merged(graph: Graph, uses: Uses, large: Conv, small: Conv, out: View): Node {
   const [x, w, bias] = large.inputs as [View, View, View | undefined];
   const [, v, other] = small.inputs as [View, View, View | undefined];
   const [kh, kw] = kernelOf(large);
   const [lh, lw] = kernelOf(small);
-  const weight = numbersOf(w);
+  const weight = numbersToChange(uses, w);
   const added = numbersOf(v);
   const [top, left] = [(kh - lh) / 2, (kw - lw) / 2];
   const [most, least] = [kh * kw, lh * lw];
