@@ -139,12 +139,17 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
 
   /** Where each parameter and buffer hangs, in state-dict order; for those who replace them. */
   *slots(prefix = ""): Generator<TensorSlot> {
-    for (const kind of [Parameter, BufferTensor]) {
-      for (const [field, tensor] of Object.entries(this)) {
-        if (tensor instanceof kind) yield { owner: this, field, name: join(prefix, field), tensor };
+    const waiting: [string, AnyModule][] = [[prefix, this as unknown as AnyModule]]; // a stack: generators within generators are slow
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      const [path, owner] = next;
+      for (const kind of [Parameter, BufferTensor]) {
+        for (const [field, tensor] of Object.entries(owner)) {
+          if (tensor instanceof kind) yield { owner, field, name: join(path, field), tensor };
+        }
       }
+      for (const [name, child] of [...owner.namedChildren()].reverse())
+        waiting.push([join(path, name), child]);
     }
-    for (const [name, child] of this.namedChildren()) yield* child.slots(join(prefix, name));
   }
 
   /** The module at a path such as "model.0.layer3.uib_0"; "" is this one. */

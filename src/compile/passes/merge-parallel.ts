@@ -27,10 +27,12 @@ export const mergeParallel: Pass = {
       found = false;
       const uses = new Uses(graph);
       for (const first of graph.nodes) {
-        if (!isCandidate(uses, first)) continue;
-        const twins = uses
-          .readers((first.inputs[0] as View).value)
-          .filter((other): other is Product => isCandidate(uses, other) && areAlike(first, other));
+        if (!isProduct(first)) continue;
+        const readers = uses.readers((first.inputs[0] as View).value);
+        if (readers.length < 2 || !isCandidate(uses, first)) continue;
+        const twins = readers.filter(
+          (other): other is Product => isCandidate(uses, other) && areAlike(first, other),
+        );
         if (twins.length < 2 || twins[0] !== first || !uses.canMoveTo(first, twins[twins.length - 1]))
           continue;
         merge(graph, twins);
