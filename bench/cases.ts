@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Detection } from "../src/detector/detections.ts";
 import { fail } from "../src/errors.ts";
 import { openSafetensors } from "../src/weights/safetensors.ts";
 import { matchRows } from "../test/golden/match-rows.ts";
@@ -46,4 +47,25 @@ export function openCase(model: string, size: number): BenchCase {
 /** The largest difference of two output0 over matched rows; NaN where one has NaN; Infinity where sizes differ. */
 export function apart(a: Float32Array, b: Float32Array, { classes }: BenchCase): number {
   return a.length === b.length ? matchRows(a, b, 4 + classes).max : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * The largest difference of the corners of two lists of boxes, in pixels, in whatever order they are; Infinity where one has
+ * a box, or a class of one, that the other has not.
+ */
+export function apartBoxes(a: readonly Detection[], b: readonly Detection[]): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  const left = [...b];
+  let most = 0;
+  for (const one of a) {
+    const distances = left.map((other) =>
+      one.class === other.class
+        ? Math.max(...one.box.map((v, i) => Math.abs(v - other.box[i])))
+        : Number.POSITIVE_INFINITY,
+    );
+    const nearest = distances.indexOf(Math.min(...distances));
+    most = Math.max(most, distances[nearest]); // NaN stays
+    left.splice(nearest, 1);
+  }
+  return most;
 }

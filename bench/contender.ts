@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import type { Detection } from "../src/detector/detections.ts";
 import { fail } from "../src/errors.ts";
 
 /** File names in `contenders/`: ours, then what it is measured against. */
@@ -10,9 +11,17 @@ export type ContenderName = (typeof CONTENDERS)[number];
 
 /** What one contender is started with. */
 export interface Job {
-  /** The case's folder. */
-  readonly folder: string;
+  /** The case's folder; none where a single operator is run. */
+  readonly folder?: string;
   readonly threads: number;
+  /** Path of a picture whose boxes are to be found, instead of the case's input: the first run is then from its bytes. */
+  readonly picture?: string;
+  /** What to run instead of a network: see `operators/list.ts`. */
+  readonly operator?: object;
+  /** Calls of a timed run, whose times are then of one call; 1 unless given. */
+  readonly calls?: number;
+  /** For mobiledetr alone: the detector's option. */
+  readonly revectorize?: boolean;
 }
 
 /** What a contender tells of itself and of its first run. */
@@ -27,8 +36,10 @@ export interface Ready {
   readonly loadMs: number;
   /** Of that: the first run. */
   readonly firstMs: number;
-  /** output0, row-major. */
+  /** output0, row-major; empty where the job has a picture. */
   readonly output: Float32Array;
+  /** What was found in the job's picture; none where it has none. */
+  readonly detections: readonly Detection[];
 }
 
 /** One timed run, in ms. */

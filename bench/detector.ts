@@ -2,73 +2,36 @@
  * The side-by-side benchmark: the network alone, mobiledetr against onnxruntime-web and onnxruntime-node. See README.md.
  *
  *   npm run bench -- [--variant MobileNetV4ConvSmall,codes] [--sizes 640] [--threads 1,2] [--rounds 15] [--warmup 5]
- *                    [--peers ort-web,ort-node] [--cold 3] [--pause 100] [--node PATH] [--json FILE]
+ *                    [--peers ort-web,ort-node] [--cold 3] [--picture FILE] [--pause 100] [--node PATH,PATH+revectorize]
+ *                    [--revectorize] [--all] [--quick] [--json FILE [--resume]]
  *
- * Prints a Markdown table. Exit codes: 0 done, 1 some measurement failed (the others are still done), 2 wrong usage.
+ * Prints Markdown tables: what was measured, what it grows with, what threads bring. Exit codes: 0 done, 1 some measurement
+ * failed (the others are still done), 2 wrong usage.
  */
-import { existsSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { fail, messageOf } from "../src/errors.ts";
 import { checkBuild } from "./build.ts";
 import { openCase } from "./cases.ts";
-import { CONTENDERS, type ContenderName } from "./contender.ts";
-import { measure, type Plan } from "./measure.ts";
-import { asJson, describeMachine, doubts, type Finding, findingOf, heading, table } from "./report.ts";
-
-interface Options extends Omit<Plan, "threads"> {
-  readonly models: readonly string[];
-  readonly sizes: readonly number[];
-  readonly threads: readonly number[];
-  readonly json?: string;
-}
+import type { ContenderName } from "./contender.ts";
+import { growth, threading } from "./derived.ts";
+import { type EngineOption, type Options, readOptions } from "./detector-options.ts";
+import { measure } from "./measure.ts";
+import {
+  asJson,
+  describeMachine,
+  doubts,
+  type Finding,
+  fromJson,
+  heading,
+  type Machine,
+  type Setup,
+  table,
+} from "./report.ts";
 
 const PEERS = fileURLToPath(new URL("node_modules", import.meta.url));
-
-function readOptions(): Options {
-  const { values } = parseArgs({
-    options: {
-      variant: { type: "string", default: "MobileNetV4ConvSmall" },
-      sizes: { type: "string", default: "640" },
-      threads: { type: "string", default: "1,2" },
-      rounds: { type: "string", default: "15" },
-      warmup: { type: "string", default: "5" },
-      peers: { type: "string", default: "ort-web,ort-node" },
-      cold: { type: "string", default: "3" },
-      pause: { type: "string", default: "100" },
-      node: { type: "string", default: process.execPath },
-      json: { type: "string" },
-    },
-  });
-  const { node, json } = values;
-  return {
-    models: list(values.variant),
-    sizes: list(values.sizes).map((text) => whole("--sizes", text, 1)),
-    threads: list(values.threads).map((text) => whole("--threads", text, 1)),
-    rounds: whole("--rounds", values.rounds, 1),
-    warmup: whole("--warmup", values.warmup, 0),
-    peers: list(values.peers).map(peer),
-    cold: whole("--cold", values.cold, 0),
-    pauseMs: whole("--pause", values.pause, 0),
-    node,
-    json,
-  };
-}
-
-function list(text: string): string[] {
-  return text.split(",").filter((part) => part !== "");
-}
-
-function whole(option: string, text: string, least: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < least) fail("argument", option, `whole numbers >= ${least}`, text);
-  return value;
-}
-
-function peer(text: string): ContenderName {
-  const found = CONTENDERS.slice(1).find((name) => name === text);
-  return found ?? fail("argument", "--peers", `some of ${CONTENDERS.slice(1).join(", ")}`, text);
-}
+const EMBEDDED = "codes"; // the model that has something to find in a picture
 
 /** Error "file" where a peer is wanted and none are installed. */
 function checkPeers(peers: readonly ContenderName[]): void {
@@ -77,27 +40,71 @@ function checkPeers(peers: readonly ContenderName[]): void {
   }
 }
 
+/** An engine by its version. Error "file" where there is none at the path. */
+function labelOf({ node, revectorize }: EngineOption): string {
+  try {
+    const version = execFileSync(node, ["-p", "process.version"], { encoding: "utf8", stdio: "pipe" }).trim();
+    return revectorize ? `${version}+revectorize` : version;
+  } catch {
+    return fail("file", "--node", "a Node that runs", node);
+  }
+}
+
+/** What an earlier run with the same setup of the same commit has left in the file. */
+function earlier({ json, resume }: Options, machine: Machine, setup: Setup): Finding[] {
+  if (!resume || !json || !existsSync(json)) return [];
+  const found = fromJson(readFileSync(json, "utf8"), json);
+  const same =
+    found.machine.commit === machine.commit && JSON.stringify(found.plan) === JSON.stringify(setup);
+  if (!same) fail("state", json, "results of this commit with these options", "others", "leave out --resume");
+  return found.findings;
+}
+
 async function main(): Promise<number> {
   let options: Options;
+  let setup: Setup;
+  let engines: (EngineOption & { readonly label: string })[];
+  let findings: Finding[];
+  const machine = describeMachine();
   try {
-    options = readOptions();
-    checkPeers(options.peers);
+    options = readOptions(process.argv.slice(2));
+    const { peers, rounds, warmup, cold, pauseMs, picture } = options;
+    setup = { peers, rounds, warmup, cold, pauseMs, picture };
+    checkPeers(peers);
     checkBuild();
+    engines = options.engines.map((engine) => ({ ...engine, label: labelOf(engine) }));
+    findings = earlier(options, machine, setup);
   } catch (error) {
     console.error(messageOf(error));
     return 2;
   }
-  const { models, sizes, threads, json, ...plan } = options;
-  const machine = describeMachine();
-  const findings: Finding[] = [];
+  const { cases, threads, coldSize, json } = options;
   let failed = false;
-  for (const model of models) {
-    for (const size of sizes) {
+  for (const { model, size } of cases) {
+    for (const { node, revectorize, label } of engines) {
       for (const n of threads) {
-        console.error(`${model} at ${size}, threads ${n} ...`);
+        const what = `${model} at ${size}, threads ${n}, ${label}`;
+        if (
+          findings.some(
+            (f) => f.model === model && f.size[0] === size && f.threads === n && f.engine === label,
+          )
+        ) {
+          console.error(`${what}: measured before`);
+          continue;
+        }
+        console.error(`${what} ...`);
         try {
           const benchCase = openCase(model, size);
-          findings.push(findingOf(benchCase, n, await measure(benchCase, { ...plan, threads: n })));
+          const measured = await measure(benchCase, {
+            ...setup,
+            cold: coldSize === undefined || coldSize === size ? setup.cold : 0,
+            picture: model === EMBEDDED ? setup.picture : undefined,
+            threads: n,
+            node,
+            revectorize,
+          });
+          findings.push({ model, size: benchCase.size, threads: n, engine: label, measured });
+          if (json) writeFileSync(json, asJson(machine, setup, findings));
         } catch (error) {
           console.error(messageOf(error));
           failed = true;
@@ -106,9 +113,9 @@ async function main(): Promise<number> {
     }
   }
   if (findings.length > 0) {
-    console.log(`${heading(machine, plan)}\n\n${table(findings)}`);
-    for (const doubt of doubts(machine, plan, findings)) console.error(`warning: ${doubt}`);
-    if (json) writeFileSync(json, asJson(machine, plan, findings));
+    const tables = [heading(machine, setup), table(findings), growth(findings), threading(findings)];
+    console.log(tables.filter((text) => text !== "").join("\n\n"));
+    for (const doubt of doubts(machine, setup, findings)) console.error(`warning: ${doubt}`);
   }
   return failed ? 1 : 0;
 }

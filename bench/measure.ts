@@ -4,8 +4,15 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { fail } from "../src/errors.ts";
-import { apart, type BenchCase } from "./cases.ts";
-import { type ContenderName, type Job, type Ready, type Run, startContender } from "./contender.ts";
+import { apart, apartBoxes, type BenchCase } from "./cases.ts";
+import {
+  type ContenderName,
+  type Job,
+  type Ready,
+  type Run,
+  type Running,
+  startContender,
+} from "./contender.ts";
 
 /** What is measured, and how often. */
 export interface Plan {
@@ -16,10 +23,14 @@ export interface Plan {
   readonly rounds: number;
   /** Rounds before the timed ones: engines compile hot code again while it runs. */
   readonly warmup: number;
-  /** Fresh processes per contender, for the time from start to first output. */
+  /** Fresh processes per contender, for the time from start to first output, and as many for that to first boxes. */
   readonly cold: number;
+  /** Path of the picture whose boxes those find; without one, first boxes are not measured. */
+  readonly picture?: string;
   /** Rest before each run, in ms: pools spin for a while after their work is done. */
   readonly pauseMs: number;
+  /** mobiledetr's option; the peers have none like it. */
+  readonly revectorize?: boolean;
 }
 
 /** What was found of one contender. */
@@ -32,6 +43,8 @@ export interface Measured {
   readonly runs: readonly Run[];
   /** From process start to first output, in ms; one per fresh process. */
   readonly coldMs: readonly number[];
+  /** From process start to the first boxes, decoding the picture included, in ms; likewise. */
+  readonly boxesMs: readonly number[];
   readonly peakRssBytes: number;
   /** Largest difference over matched rows: to PyTorch's output, and to mobiledetr's. */
   readonly fromPyTorch: number;
@@ -40,6 +53,7 @@ export interface Measured {
 
 /** Over matched rows; what PyTorch's own fused and unfused runs may differ by. */
 export const TOLERANCE = 1e-3;
+const BOX_TOLERANCE_PIXELS = 0.5; // the same box to the eye; 1e-3 of a picture's side is of that order
 
 /**
  * Measures mobiledetr and its peers. Error "state" if their results are not the same: then there is nothing to compare.
@@ -47,7 +61,7 @@ export const TOLERANCE = 1e-3;
  */
 export async function measure(benchCase: BenchCase, plan: Plan, start = startContender): Promise<Measured[]> {
   const names: ContenderName[] = ["mobiledetr", ...plan.peers];
-  const job = { folder: benchCase.folder, threads: plan.threads };
+  const job = { folder: benchCase.folder, threads: plan.threads, revectorize: plan.revectorize };
   const contenders = names.map((name) => ({ name, process: start(name, job, plan.node) }));
   const found: { ready: Ready; runs: Run[]; fromPyTorch: number; fromOurs: number; peakRssBytes: number }[] =
     [];
@@ -63,17 +77,12 @@ export async function measure(benchCase: BenchCase, plan: Plan, start = startCon
       }
       found.push({ ready, runs: [], fromPyTorch, fromOurs, peakRssBytes: 0 });
     }
-    for (let round = -plan.warmup; round < plan.rounds; round++) {
-      // Each runs after each of the others in turn, and none after itself: it would find its own data in the caches.
-      const shift = contenders.length > 2 ? round + plan.warmup : 0;
-      for (let turn = 0; turn < contenders.length; turn++) {
-        const i = (turn + shift) % contenders.length;
-        await sleep(plan.pauseMs);
-        const run = await contenders[i].process.run();
-        if (round >= 0) found[i].runs.push(run);
-      }
-    }
+    const runs = await takeTurns(
+      contenders.map(({ process }) => process),
+      plan,
+    );
     for (const [i, { process }] of contenders.entries()) {
+      found[i].runs = runs[i];
       found[i].peakRssBytes = await process.peakRssBytes();
       const drift = apart(await process.output(), found[i].ready.output, benchCase);
       if (!(drift <= TOLERANCE)) {
@@ -83,15 +92,39 @@ export async function measure(benchCase: BenchCase, plan: Plan, start = startCon
   } finally {
     for (const { process } of contenders) await process.close();
   }
-  const cold = await coldStarts(names, job, plan, start);
+  const coldMs = await coldStarts(names, job, plan, start);
+  const { picture } = plan;
+  const boxesMs = picture === undefined ? [] : await coldStarts(names, { ...job, picture }, plan, start);
   return names.map((contender, i) => {
     const { ready, ...rest } = found[i];
     const { name, version, runtime } = ready;
-    return { contender, name, version, runtime, ...rest, coldMs: cold[i] };
+    return { contender, name, version, runtime, ...rest, coldMs: coldMs[i], boxesMs: boxesMs[i] ?? [] };
   });
 }
 
-/** Times from start to first output, of fresh processes that have the machine to themselves, in turn. */
+/** One run each in turn, `rounds` times after `warmup` rounds that are not kept; item i is of contender i. */
+export async function takeTurns(
+  contenders: readonly Running[],
+  { warmup, rounds, pauseMs }: Pick<Plan, "warmup" | "rounds" | "pauseMs">,
+): Promise<Run[][]> {
+  const runs: Run[][] = contenders.map(() => []);
+  for (let round = -warmup; round < rounds; round++) {
+    // Each runs after each of the others in turn, and none after itself: it would find its own data in the caches.
+    const shift = contenders.length > 2 ? round + warmup : 0;
+    for (let turn = 0; turn < contenders.length; turn++) {
+      const i = (turn + shift) % contenders.length;
+      await sleep(pauseMs);
+      const run = await contenders[i].run();
+      if (round >= 0) runs[i].push(run);
+    }
+  }
+  return runs;
+}
+
+/**
+ * Times from start to first output (to first boxes, for a job with a picture), of fresh processes that have the machine to
+ * themselves, in turn. Error "state" where their boxes are not mobiledetr's.
+ */
 async function coldStarts(
   names: readonly ContenderName[],
   job: Job,
@@ -99,12 +132,20 @@ async function coldStarts(
   start: typeof startContender,
 ): Promise<number[][]> {
   const times: number[][] = names.map(() => []);
+  let ours: Ready["detections"] | undefined;
   for (let round = 0; round < plan.cold; round++) {
     for (const [i, name] of names.entries()) {
       await sleep(plan.pauseMs);
       const process = start(name, job, plan.node);
       try {
-        times[i].push((await process.ready()).coldMs);
+        const { coldMs, detections } = await process.ready();
+        times[i].push(coldMs);
+        ours ??= detections;
+        const off = apartBoxes(detections, ours);
+        if (!(off <= BOX_TOLERANCE_PIXELS)) {
+          const expected = `mobiledetr's boxes within ${BOX_TOLERANCE_PIXELS} pixels`;
+          fail("state", `${name} on ${job.picture}`, expected, `some ${off} apart`);
+        }
       } finally {
         await process.close();
       }

@@ -1,7 +1,7 @@
 /** What a benchmark says: the machine that it ran on, and its findings as a Markdown table. */
 import { execFileSync } from "node:child_process";
 import { availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
-import type { BenchCase } from "./cases.ts";
+import { fail } from "../src/errors.ts";
 import type { Measured, Plan } from "./measure.ts";
 import { ratios, type Spread, spreadOf } from "./statistics.ts";
 
@@ -20,13 +20,15 @@ export interface Machine {
 }
 
 /** What all measurements have in common. */
-export type Setup = Omit<Plan, "threads">;
+export type Setup = Omit<Plan, "threads" | "node" | "revectorize">;
 
 /** One measurement with what it was of. */
 export interface Finding {
   readonly model: string;
   readonly size: readonly [number, number];
   readonly threads: number;
+  /** What ran the contenders: "v24.1.0", with "+revectorize" where mobiledetr was asked for 256-bit vectors. */
+  readonly engine: string;
   readonly measured: readonly Measured[];
 }
 
@@ -50,7 +52,8 @@ export function heading(machine: Machine, { rounds, warmup, cold, pauseMs }: Set
     `${machine.cpu}, ${machine.processors} processors, ${memory}, ${machine.system}; load ${machine.load.toFixed(2)} before;`,
     `commit ${machine.commit}, ${machine.date}. ${rounds} rounds in turn after ${warmup} of warm-up, ${pauseMs} ms of rest`,
     `before each run; ${cold} cold starts. Times in ms, median [quartiles]. Ratio: the peer's time over mobiledetr's in the`,
-    "same round, above 1 where mobiledetr is faster. Busy: processors kept busy, CPU time over time.",
+    "same round, above 1 where mobiledetr is faster. Busy: processors kept busy, CPU time over time. Cold start: from the",
+    "start of the process to the first output; first boxes: to those of a picture's file, decoding it included.",
   ].join("\n");
 }
 
@@ -66,6 +69,7 @@ const COLUMNS = [
   "busy",
   "CPU time",
   "cold start",
+  "first boxes",
   "peak RSS",
   "from PyTorch",
 ];
@@ -94,7 +98,7 @@ function row({ model, size, threads, measured }: Finding, one: Measured): string
     one === measured[0] ? "" : show(spreadOf(ratios(times, ours)), 2),
     spreadOf(one.runs.map((run) => run.cpuMs / run.ms)).median.toFixed(2),
     cpu.toFixed(0),
-    one.coldMs.length > 0 ? spreadOf(one.coldMs).median.toFixed(0) : "",
+    ...[one.coldMs, one.boxesMs].map((ms) => (ms.length > 0 ? spreadOf(ms).median.toFixed(0) : "")),
     `${(one.peakRssBytes / 2 ** 20).toFixed(0)} MiB`,
     one.fromPyTorch.toExponential(1),
   ];
@@ -104,9 +108,9 @@ function row({ model, size, threads, measured }: Finding, one: Measured): string
 export function doubts(machine: Machine, { pauseMs }: Setup, findings: readonly Finding[]): string[] {
   const found: string[] = [];
   if (machine.load > IDLE_LOAD) found.push(`the machine was busy (load ${machine.load.toFixed(2)})`);
-  for (const { model, size, threads, measured } of findings) {
+  for (const { model, size, threads, engine, measured } of findings) {
     for (const { name, runs } of measured) {
-      const where = `${name}, ${model} at ${size[0]}, threads ${threads}`;
+      const where = `${name.replace(/,$/, "")}, ${model} at ${size[0]}, threads ${threads}, ${engine}`;
       const busy = spreadOf(runs.map((run) => run.cpuMs / run.ms)).median;
       if (busy < threads * HELD_UP) found.push(`${where}: kept only ${busy.toFixed(2)} processors busy`);
       const { min, median } = spreadOf(runs.map((run) => run.ms));
@@ -127,7 +131,8 @@ const IDLE_LOAD = 0.5;
 const UNSTEADY = 1.2; // an idle machine's medians lie within a few per cent of the fastest run
 const HELD_UP = 0.7; // of its threads: no runtime here keeps fewer busy on an idle machine
 
-function show({ lower, median, upper }: Spread, digits: number): string {
+/** "median [lower, upper]" */
+export function show({ lower, median, upper }: Spread, digits: number): string {
   return `${median.toFixed(digits)} [${lower.toFixed(digits)}, ${upper.toFixed(digits)}]`;
 }
 
@@ -148,11 +153,13 @@ export function asJson(machine: Machine, plan: Setup, findings: readonly Finding
   return `${JSON.stringify({ machine, plan, findings }, null, 1)}\n`;
 }
 
-/** The finding of a measured case. */
-export function findingOf(
-  { model, size }: BenchCase,
-  threads: number,
-  measured: readonly Measured[],
-): Finding {
-  return { model, size, threads, measured };
+/** What {@link asJson} wrote; `name` is the file's, for the error (code "format") that anything else is. */
+export function fromJson(text: string, name: string): { machine: Machine; plan: Setup; findings: Finding[] } {
+  try {
+    const found = JSON.parse(text) as { machine: Machine; plan: Setup; findings: Finding[] };
+    if (typeof found.machine.commit === "string" && Array.isArray(found.findings)) return found;
+  } catch {
+    // Said below.
+  }
+  return fail("format", name, "what --json wrote", "something else");
 }

@@ -1,9 +1,10 @@
 /** onnxruntime-node: native code, its CPU provider, all graph optimizations. See `serve.mjs`. */
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
+import { detectWith } from "./picture.mjs";
 import { serve } from "./serve.mjs";
 
-await serve(async ({ folder, threads, shape, input }) => {
+await serve(async ({ case: facts, folder, threads, shape, input }) => {
   const session = await ort.InferenceSession.create(join(folder, "model.onnx"), {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "all",
@@ -11,11 +12,16 @@ await serve(async ({ folder, threads, shape, input }) => {
     interOpNumThreads: 1,
     executionMode: "sequential",
   });
-  const feeds = { images: new ort.Tensor("float32", input, shape) };
+  const infer = async (images) => {
+    const { output0 } = await session.run({ images });
+    return output0.data;
+  };
+  const images = input && new ort.Tensor("float32", input, shape);
   return {
     name: "onnxruntime-node",
     version: ort.env.versions.node,
-    run: async () => (await session.run(feeds)).output0.data,
+    run: () => infer(images),
+    detect: (path) => detectWith(facts, path, (planes) => infer(new ort.Tensor("float32", planes, shape))),
     close: () => session.release(),
   };
 });

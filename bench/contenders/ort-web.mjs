@@ -4,9 +4,10 @@
  */
 import { join } from "node:path";
 import * as ort from "onnxruntime-web";
+import { detectWith } from "./picture.mjs";
 import { serve } from "./serve.mjs";
 
-await serve(async ({ folder, threads, shape, input }) => {
+await serve(async ({ case: facts, folder, threads, shape, input }) => {
   ort.env.wasm.numThreads = threads;
   ort.env.wasm.simd = true;
   ort.env.wasm.proxy = false; // on this thread, as the others run
@@ -14,11 +15,16 @@ await serve(async ({ folder, threads, shape, input }) => {
     executionProviders: ["wasm"],
     graphOptimizationLevel: "all",
   });
-  const feeds = { images: new ort.Tensor("float32", input, shape) };
+  const infer = async (images) => {
+    const { output0 } = await session.run({ images });
+    return output0.data;
+  };
+  const images = input && new ort.Tensor("float32", input, shape);
   return {
     name: "onnxruntime-web",
     version: ort.env.versions.web,
-    run: async () => (await session.run(feeds)).output0.data,
+    run: () => infer(images),
+    detect: (path) => detectWith(facts, path, (planes) => infer(new ort.Tensor("float32", planes, shape))),
     close: () => session.release(),
   };
 });

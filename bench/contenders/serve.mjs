@@ -2,11 +2,13 @@
  * The protocol that every contender speaks: one runtime, loaded with one case, in a process of its own. Not a measurement by
  * itself: `contender.ts` starts the process and says when to run. Plain JavaScript, so that any Node runs it as it is.
  *
- * Started as `node NAME.mjs JOB`, JOB being JSON `{ folder, threads }`. It loads, runs once and answers on standard output, one
- * line of JSON each:
- *   { kind: "ready", name, version, runtime, loadMs, firstMs, output }    output: base64 of little-endian f32
+ * Started as `node NAME.mjs JOB`, JOB being JSON `{ threads, folder?, picture?, operator?, calls? }`. It loads, runs once and
+ * answers on standard output, one line of JSON each:
+ *   { kind: "ready", name, version, runtime, loadMs, firstMs, output, detections }
+ *       output: base64 of little-endian f32; where the job has a picture's path it is empty, and detections are its boxes
  * and then one line for each line `{ "do": ... }` of standard input:
- *   "run"    -> { kind: "ran", ms, cpuMs, idleCpuMs }    wall time, CPU time of all threads, CPU time since the last run
+ *   "run"    -> { kind: "ran", ms, cpuMs, idleCpuMs }    wall time, CPU time of all threads, CPU time since the last run;
+ *                                                        of one call, where the job says that a run is several `calls`
  *   "output" -> { kind: "output", output }               of one more, untimed run
  *   "memory" -> { kind: "memory", peakRssBytes }
  *   "close"  -> the process ends; so it does when standard input ends
@@ -19,30 +21,30 @@ import { createInterface } from "node:readline";
 console.log = console.info = console.debug = console.error;
 
 /**
- * Loads with `load({ case, folder, threads, shape, input })` and serves until told to close. `input` is the picture [1, 3, H, W],
- * NCHW, Float32Array; `case` is the folder's case.json. `load` gives `{ name, version, run, close }`, `run` the output0.
+ * Loads with `load({ ...job, case, shape, input })` and serves until told to close. For a job with a folder, `case` is its
+ * case.json, `shape` is [1, 3, H, W] and `input` the picture of that shape, NCHW, Float32Array, which is not read for a job
+ * with a picture of its own. `load` gives `{ name, version, run, output, detect, close }`: `run` gives output0 unless there
+ * is an `output` that does; `detect(path)` gives the boxes of a picture's file and is wanted for jobs with a picture alone.
  */
 export async function serve(load) {
   const job = JSON.parse(process.argv[2]);
-  const { shape, input } = readImages(join(job.folder, "input.safetensors"));
+  const { folder, picture, calls = 1 } = job;
+  const files = folder === undefined ? {} : readFiles(folder, picture === undefined);
   const start = performance.now();
-  const contender = await load({
-    ...job,
-    case: JSON.parse(readFileSync(join(job.folder, "case.json"), "utf8")),
-    shape,
-    input,
-  });
+  const contender = await load({ ...job, ...files });
   const loaded = performance.now();
-  const first = await contender.run();
+  const first = await (picture === undefined ? contender.run() : contender.detect(picture));
   const { name, version } = contender;
   const times = { loadMs: loaded - start, firstMs: performance.now() - loaded };
+  const result = async () => encode(await (contender.output ?? contender.run)());
   await say({
     kind: "ready",
     name,
     version,
     runtime: `Node ${process.versions.node}`,
     ...times,
-    output: encode(first),
+    output: picture !== undefined ? "" : contender.output ? await result() : encode(first),
+    detections: picture === undefined ? [] : first,
   });
 
   let atRest = process.cpuUsage();
@@ -52,16 +54,16 @@ export async function serve(load) {
       const idle = process.cpuUsage(atRest);
       const before = process.cpuUsage();
       const from = performance.now();
-      await contender.run();
-      const ms = performance.now() - from;
+      for (let i = 0; i < calls; i++) await contender.run();
+      const ms = (performance.now() - from) / calls;
       await say({
         kind: "ran",
         ms,
-        cpuMs: milliseconds(process.cpuUsage(before)),
+        cpuMs: milliseconds(process.cpuUsage(before)) / calls,
         idleCpuMs: milliseconds(idle),
       });
       atRest = process.cpuUsage();
-    } else if (request === "output") await say({ kind: "output", output: encode(await contender.run()) });
+    } else if (request === "output") await say({ kind: "output", output: await result() });
     else if (request === "memory") await say({ kind: "memory", peakRssBytes: peakRssBytes() });
     else break;
   }
@@ -92,6 +94,15 @@ function peakRssBytes() {
     if (kib) return Number(kib[1]) * 1024;
   }
   return process.resourceUsage().maxRSS * 1024;
+}
+
+/** What a case's folder holds for a contender; read here alike for all of them. */
+function readFiles(folder, withInput) {
+  const facts = JSON.parse(readFileSync(join(folder, "case.json"), "utf8"));
+  return {
+    case: facts,
+    ...(withInput ? readImages(join(folder, "input.safetensors")) : { shape: [1, 3, ...facts.size] }),
+  };
 }
 
 /** Shape and values of "images" [1, 3, H, W], f32, of a case's input file; read here alike for every contender. */

@@ -16,13 +16,13 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-function start(mood: string, length = INPUT.length): Contender {
+function start(mood: string, length = INPUT.length, picture?: string): Contender {
   const folder = mkdtempSync(join(tmpdir(), "bench-"));
   folders.push(folder);
-  writeFileSync(join(folder, "case.json"), JSON.stringify({ mood, length }));
+  writeFileSync(join(folder, "case.json"), JSON.stringify({ mood, length, size: [32, 64] }));
   const images = { dtype: "F32", shape: [1, 3, 1, 2], data: INPUT } as const;
   saveSafetensors(join(folder, "input.safetensors"), [["images", images]]);
-  const contender = new Contender("fake", SCRIPT, { folder, threads: 1 }, process.execPath);
+  const contender = new Contender("fake", SCRIPT, { folder, threads: 1, picture }, process.execPath);
   open.push(contender);
   return contender;
 }
@@ -53,4 +53,20 @@ test("a contender that dies in a run is an error, not a hang", async () => {
   const contender = start("dies");
   await contender.ready();
   await expect(contender.run()).rejects.toThrow(/expected the reply "ran", got the process's end/);
+});
+
+test("a job with a picture gives its boxes, and the case's input is not read", async () => {
+  const ready = await start("well", 6, "wall.jpg").ready();
+  expect(ready.detections).toEqual([{ box: [1, 2, 3, 4], score: 0.5, class: 0, name: "wall.jpg" }]);
+  expect(ready.output.length).toBe(0);
+  expect(ready.version).toBe("1x3x32x64, no input");
+});
+
+test("a run of several calls makes so many; a result may be had apart from running", async () => {
+  const job = { threads: 1, operator: { name: "add" }, calls: 7 };
+  const contender = new Contender("fake", SCRIPT, job, process.execPath);
+  open.push(contender);
+  expect((await contender.ready()).output[0]).toBe(1);
+  await contender.run();
+  expect((await contender.output())[0]).toBe(8);
 });

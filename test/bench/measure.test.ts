@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import type { BenchCase } from "../../bench/cases.ts";
-import type { ContenderName, Running } from "../../bench/contender.ts";
+import { apartBoxes, type BenchCase } from "../../bench/cases.ts";
+import type { ContenderName, Job, Running } from "../../bench/contender.ts";
 import { measure, type Plan } from "../../bench/measure.ts";
+import type { Detection } from "../../src/detector/detections.ts";
 
 const EXPECTED = Float32Array.of(0.1, 0.2, 0.3, 0.4, 0.9, 0.5, 0.6, 0.7, 0.8, 0.1);
 const CASE: BenchCase = {
@@ -33,6 +34,7 @@ function stage(outputs: Partial<Record<ContenderName, readonly [Float32Array, Fl
         loadMs: 1,
         firstMs: 1,
         output: first,
+        detections: [],
       }),
       run: async () => {
         log.push(name);
@@ -100,4 +102,54 @@ test.each([
 test("a result that changes over the runs is an error", async () => {
   const { start } = stage({ "ort-web": [EXPECTED, off(0.5)] });
   await expect(measure(CASE, PLAN, start)).rejects.toThrow(/the first run's rows after the last/);
+});
+
+const box = (at: number, of = 0): Detection => ({ box: [at, 0, at + 5, 9], score: 0.9, class: of, name: "" });
+
+/** As {@link stage}, with boxes for jobs that have a picture. */
+function stageBoxes(peer: readonly Detection[]): {
+  log: string[];
+  start: (name: ContenderName, job: Job) => Running;
+} {
+  const { log, start } = stage();
+  return {
+    log,
+    start: (name, job) => {
+      const running = start(name);
+      const detections = job.picture === undefined ? [] : name === "mobiledetr" ? [box(1), box(50)] : peer;
+      return {
+        ...running,
+        ready: async () => ({ ...(await running.ready()), coldMs: job.picture ? 8 : 5, detections }),
+      };
+    },
+  };
+}
+
+test("with a picture, as many cold starts go to its first boxes", async () => {
+  const { log, start } = stageBoxes([box(50.2), box(1)]);
+  const [ours, peer] = await measure(CASE, { ...PLAN, picture: "p.jpg" }, start);
+  expect([ours.coldMs, ours.boxesMs, peer.boxesMs]).toEqual([
+    [5, 5],
+    [8, 8],
+    [8, 8],
+  ]);
+  expect(log.filter((entry) => entry.startsWith("close")).length).toBe(10);
+});
+
+test.each([
+  ["fewer boxes", [box(1)]],
+  ["a box elsewhere", [box(1), box(51)]],
+  ["another class", [box(1), box(50, 1)]],
+] as const)("a peer that finds %s is an error", async (_, found) => {
+  const { start } = stageBoxes(found);
+  await expect(measure(CASE, { ...PLAN, picture: "p.jpg" }, start)).rejects.toThrow(
+    /mobiledetr's boxes within 0\.5/,
+  );
+});
+
+test("boxes are compared in whatever order, each with one of its class", () => {
+  expect(apartBoxes([box(1), box(3)], [box(3), box(1.25)])).toBe(0.25);
+  expect(apartBoxes([], [])).toBe(0);
+  expect(apartBoxes([box(1), box(1)], [box(1), box(9)])).toBe(8);
+  expect(apartBoxes([box(Number.NaN)], [box(1)])).toBeNaN();
 });
