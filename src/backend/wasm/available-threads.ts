@@ -1,42 +1,45 @@
-/** How many threads this process may keep busy: the operating system's count, cut by a container's CPU quota. */
+/**
+ * How many threads this process may keep busy: the operating system's count, which knows of affinity and cpusets, cut by
+ * a container's CPU quota, which it does not know of.
+ */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 /**
  * At least 1. Reads the CPU quota of cgroup v2 (`cpu.max`: quota and period in microseconds) and v1
- * (`cpu.cfs_quota_us`, `cpu.cfs_period_us`), rounded up, where `read` finds them.
+ * (`cpu.cfs_quota_us`, `cpu.cfs_period_us`) where `read` finds them: the least of our group's and its parents'. A part
+ * of a CPU counts as one: threads that share a quota stop together when it is used up, so the last part is not lost.
  */
 export function availableThreads(
   parallelism: number = availableParallelism(),
   read: (path: string) => string | undefined = readText,
 ): number {
-  const quota = quotaV2(read) ?? quotaV1(read) ?? Number.POSITIVE_INFINITY;
-  return Math.max(1, Math.min(parallelism, Math.ceil(quota)));
+  const groups = read("/proc/self/cgroup") ?? "";
+  // v1 and v2 may be mounted side by side, but only one of them has the CPU controller.
+  const v2 = leastUpFrom(/^0::(\/.*)$/m.exec(groups)?.[1], (group) => {
+    const [quota, period] = (read(`/sys/fs/cgroup${group}/cpu.max`) ?? "").split(/\s+/);
+    return cpusOf(quota, period);
+  });
+  const v1 = leastUpFrom(/^\d+:(?:[^:]*,)?cpu(?:,[^:]*)?:(\/.*)$/m.exec(groups)?.[1], (group) => {
+    const root = `/sys/fs/cgroup/cpu${group}`;
+    return cpusOf(read(`${root}/cpu.cfs_quota_us`), read(`${root}/cpu.cfs_period_us`));
+  });
+  return Math.max(1, Math.min(parallelism, Math.ceil(Math.min(v2, v1))));
 }
 
-/** CPUs allowed by cgroup v2: the least of our group's and its parents' quotas; undefined without any. */
-function quotaV2(read: (path: string) => string | undefined): number | undefined {
-  const own = /^0::(\/.*)$/m.exec(read("/proc/self/cgroup") ?? "")?.[1] ?? "/";
-  let least: number | undefined;
-  for (let path = own; ; path = path.slice(0, path.lastIndexOf("/"))) {
-    const [quota, period] = (read(`/sys/fs/cgroup${path === "/" ? "" : path}/cpu.max`) ?? "").split(/\s+/);
-    const cpus = cpusOf(quota, period);
-    if (cpus !== undefined) least = Math.min(cpus, least ?? cpus);
-    if (path === "" || path === "/") return least;
+/**
+ * The least of a group's and its parents' CPUs, infinite without any. In a container our group may not be below the
+ * mounted tree, whose root is then the container's own group: it is always looked at.
+ */
+function leastUpFrom(own = "/", cpusAt: (group: string) => number | undefined): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let group = own.replace(/\/+$/, ""); ; group = group.slice(0, group.lastIndexOf("/"))) {
+    least = Math.min(least, cpusAt(group) ?? least);
+    if (group === "") return least;
   }
 }
 
-/** CPUs allowed by cgroup v1; undefined without a quota (-1). */
-function quotaV1(read: (path: string) => string | undefined): number | undefined {
-  const own = /^\d+:(?:[^:]*,)?cpu(?:,[^:]*)?:(\/.*)$/m.exec(read("/proc/self/cgroup") ?? "")?.[1] ?? "/";
-  for (const path of [own === "/" ? "" : own, ""]) {
-    const root = `/sys/fs/cgroup/cpu${path}`;
-    const cpus = cpusOf(read(`${root}/cpu.cfs_quota_us`), read(`${root}/cpu.cfs_period_us`));
-    if (cpus !== undefined) return cpus;
-  }
-  return undefined;
-}
-
+/** CPUs of a quota; undefined where there is none ("max", -1, no file). */
 function cpusOf(quota: string | undefined, period: string | undefined): number | undefined {
   const cpus = Number(quota) / Number(period);
   return Number.isFinite(cpus) && cpus > 0 ? cpus : undefined;

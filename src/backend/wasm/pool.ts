@@ -1,9 +1,16 @@
 /**
  * Threads that run kernels together: the caller and its workers (`worker_threads`), on one shared memory. `run` returns
  * when the whole job is done. A worker that has not started yet, or died outside a job, is waited for by nobody.
+ * Who the workers are, and what becomes of dead ones: `crew.ts`.
+ *
+ * When a worker dies, its place is filled by a new one at the next job that is shared. One that died between jobs costs
+ * nothing else. One that died inside a job may have taken chunks with it, which cannot be computed again, for kernels
+ * may work in place: the call under way is an error, the next one is whole. How soon a death is seen does not rest on a
+ * guess of how slow a living thread may be: whoever waits longer than a wait's time asks for proof (`pool-worker.ts`),
+ * and waits on without it. Only a thread that lives and makes no progress for a minute, or an engine without that
+ * proof, meets the limit of time: then the worker is told to end, and until it has, nothing can run, because it could
+ * still write.
  */
-import { existsSync } from "node:fs";
-import { Worker } from "node:worker_threads";
 import { fail, messageOf } from "../../errors.ts";
 import {
   ARGUMENT_COUNT,
@@ -16,12 +23,15 @@ import {
   MAX_ARGUMENTS,
   NEXT,
   OPEN,
+  PARTICIPANTS,
   QUIT,
   spinWhile,
   TRAPPED,
   takeChunks,
   UNITS,
+  wordOf,
 } from "./control.ts";
+import { Crew } from "./crew.ts";
 import type { KernelArguments, KernelName, Kernels } from "./instantiate.ts";
 
 const INLINE_BELOW_NS = 30_000; // a job shorter than a wake-up or two is done by the caller alone
@@ -29,7 +39,7 @@ const MIN_CHUNK_NS = 5_000; // so that taking chunks costs nothing beside the wo
 const MAX_CHUNKS = 16; // more than threads, because threads of a busy machine are not equally fast
 const FLAT_UNITS = 1024; // jobs of so many units are flat runs of elements,
 const FLAT_ALIGNMENT = 16; // whose chunks begin on 64-byte lines
-const WAIT_MS = 100;
+const WAIT_MS = 100; // between two looks at workers that are waited for
 
 /** What a pool is made of. */
 export interface PoolOptions {
@@ -44,6 +54,8 @@ export interface PoolOptions {
   readonly stallMs?: number;
   /** Jobs that are estimated shorter are not shared; tests set 0. */
   readonly inlineBelowNs?: number;
+  /** The script of the workers; tests have others. */
+  readonly script?: URL;
 }
 
 /** A pool of threads on one shared memory. */
@@ -51,11 +63,11 @@ export class Pool {
   readonly threads: number;
   readonly #control: Control;
   readonly #kernels: Kernels;
+  readonly #crew: Crew;
   readonly #indexOf: ReadonlyMap<KernelName, number>;
-  readonly #workers: Worker[] = [];
   readonly #stallMs: number;
   readonly #inlineBelowNs: number;
-  #broken: string | undefined;
+  #participants: number;
   #closed: Promise<void> | undefined;
 
   constructor(options: PoolOptions) {
@@ -66,34 +78,38 @@ export class Pool {
     this.#control = controlAt(memory, control);
     this.#stallMs = options.stallMs ?? 60_000;
     this.#inlineBelowNs = options.inlineBelowNs ?? INLINE_BELOW_NS;
-    this.#control.words.fill(0);
-    for (let i = 1; i < threads; i++) {
-      const worker = new Worker(workerUrl(), {
-        workerData: { module, memory, control },
-        execArgv: [], // the owner's loaders, hooks and --input-type are not for workers
-      });
-      worker.on("error", (error) => {
-        this.#broken ??= `a worker that died: ${messageOf(error)}`;
-      });
-      worker.unref(); // a process that has nothing else to do may end
-      this.#workers.push(worker);
-    }
+    const { words } = this.#control;
+    words.fill(0);
+    this.#participants = threads;
+    Atomics.store(words, PARTICIPANTS, threads);
+    this.#crew = new Crew(threads - 1, { module, memory, control }, words, options.script);
   }
 
-  /** Throws where the pool can no longer run anything. */
+  /** Workers that have started and live, as far as is known; the calling thread is not one. */
+  get workers(): number {
+    return this.#crew.size;
+  }
+
+  /** Throws where nothing can run: the pool was closed, workers cannot be started, one that must end has not. */
   check(): void {
     if (this.#closed)
       fail("state", "WASM backend", "an open backend", "one that was closed", "make a new one");
-    if (this.#broken) {
-      fail("state", "WASM backend", "live worker threads", this.#broken, "close it and make a new one");
-    }
+    if (!this.#crew.whole) this.#crew.mend();
   }
 
   /**
-   * Runs a kernel over [0, units), which takes about `nsPerUnit` each. Small jobs run on the calling thread alone; the
-   * result does not depend on it.
+   * Runs a kernel over [0, units), which takes about `nsPerUnit` each, on at most `threads` threads, the calling one
+   * included. Small jobs run on the calling thread alone; the result does not depend on it. Errors, all of code "state":
+   * a kernel that trapped, a worker that died inside the job (the outputs are incomplete, the next job is not affected),
+   * workers that cannot be started, a closed pool.
    */
-  run<K extends KernelName>(name: K, args: KernelArguments<K>, units: number, nsPerUnit: number): void {
+  run<K extends KernelName>(
+    name: K,
+    args: KernelArguments<K>,
+    units: number,
+    nsPerUnit: number,
+    threads: number = this.threads,
+  ): void {
     this.check();
     if (units <= 0) return;
     const index = this.#indexOf.get(name);
@@ -101,7 +117,8 @@ export class Pool {
       fail("state", "kernels", `a kernel ${name}`, "a build without it", "run `npm run build:wasm`");
     }
     const list: readonly number[] = args;
-    if (this.#workers.length === 0 || units === 1 || units * nsPerUnit < this.#inlineBelowNs) {
+    const participants = Math.min(threads, this.threads);
+    if (participants <= 1 || units === 1 || units * nsPerUnit < this.#inlineBelowNs) {
       try {
         this.#kernels.functions[index](...list, 0, units);
       } catch (error) {
@@ -110,8 +127,9 @@ export class Pool {
       return;
     }
     const least = Math.ceil(MIN_CHUNK_NS / nsPerUnit);
-    let chunk = Math.max(Math.ceil(units / MAX_CHUNKS), Math.min(least, Math.ceil(units / this.threads)));
+    let chunk = Math.max(Math.ceil(units / MAX_CHUNKS), Math.min(least, Math.ceil(units / participants)));
     if (units >= FLAT_UNITS) chunk = Math.ceil(chunk / FLAT_ALIGNMENT) * FLAT_ALIGNMENT;
+    if (participants !== this.#participants) this.#admit(participants);
     this.#fork(index, list, units, chunk);
   }
 
@@ -120,7 +138,7 @@ export class Pool {
     if (list.length > MAX_ARGUMENTS) {
       fail("argument", "kernel", `at most ${MAX_ARGUMENTS} arguments`, String(list.length));
     }
-    args.set(list);
+    for (let i = 0; i < list.length; i++) args[i] = list[i];
     words[UNITS] = units;
     words[CHUNK] = chunk;
     words[KERNEL] = index;
@@ -137,33 +155,58 @@ export class Pool {
       caught = { error };
     }
     Atomics.store(words, OPEN, 0);
-    this.#join();
+    const lost = this.#join();
     const name = this.#kernels.names[index];
     if (caught) this.#trap(name, "the calling thread", caught.error);
     if (Atomics.load(words, TRAPPED) !== 0) this.#trap(name, "a worker thread");
+    if (lost !== undefined) {
+      const mend = "the result is lost; call again, a new thread takes its place";
+      fail("state", name, "worker threads that live until the job is done", lost, mend);
+    }
   }
 
-  /** Waits until no worker is inside the job. */
-  #join(): void {
+  /** Waits until no worker is inside the job. Gives what happened to workers that will never leave it. */
+  #join(): string | undefined {
     const { words } = this.#control;
-    let inside = Atomics.load(words, INSIDE);
-    if (inside === 0) return;
-    spinWhile(words, INSIDE, inside);
-    let progress = -1;
+    const last = INSIDE + wordOf(this.threads - 1);
+    let lost: string | undefined;
+    for (let word = INSIDE; word <= last; word++) {
+      const inside = Atomics.load(words, word);
+      if (inside === 0) continue;
+      spinWhile(words, word, inside);
+      if (Atomics.load(words, word) !== 0) lost = this.#wait(word) ?? lost;
+    }
+    return lost;
+  }
+
+  /** {@link #join} for one word of INSIDE, when spinning did not help. */
+  #wait(word: number): string | undefined {
+    const { words } = this.#control;
+    let lost: string | undefined;
+    let progress = "";
     let since = performance.now();
     for (;;) {
-      inside = Atomics.load(words, INSIDE);
-      if (inside === 0) return;
-      Atomics.wait(words, INSIDE, inside, Math.min(WAIT_MS, this.#stallMs));
-      const now = inside * 65536 + Atomics.load(words, NEXT);
+      const inside = Atomics.load(words, word);
+      if (inside === 0) return lost;
+      if (Atomics.wait(words, word, inside, Math.min(WAIT_MS, this.#stallMs)) !== "timed-out") continue;
+      lost = this.#crew.buryInside(word) ?? lost;
+      const now = `${Atomics.load(words, word)} ${Atomics.load(words, NEXT)}`;
       if (now !== progress) {
         progress = now;
         since = performance.now();
       } else if (performance.now() - since > this.#stallMs) {
-        this.#broken = `${inside} that made no progress for ${this.#stallMs} ms`;
-        this.check();
+        this.#crew.endInside(word);
+        return `one that made no progress for ${this.#stallMs} ms`;
       }
     }
+  }
+
+  /** Lets the first so many threads take part in the jobs to come, the calling one included. */
+  #admit(participants: number): void {
+    const { words } = this.#control;
+    this.#participants = participants;
+    Atomics.store(words, PARTICIPANTS, participants);
+    Atomics.notify(words, PARTICIPANTS);
   }
 
   #trap(name: string, where: string, cause?: unknown): never {
@@ -182,19 +225,7 @@ export class Pool {
     Atomics.store(words, QUIT, 1);
     Atomics.add(words, GENERATION, 1);
     Atomics.notify(words, GENERATION);
-    await Promise.all(
-      this.#workers.map((worker) => {
-        worker.ref(); // or the process could end before the promise
-        return worker.terminate();
-      }),
-    );
+    Atomics.notify(words, PARTICIPANTS);
+    await this.#crew.end();
   }
-}
-
-/** Node cannot run a .ts worker: from the sources, the built one is used. */
-function workerUrl(): URL {
-  if (import.meta.url.endsWith(".js")) return new URL("./worker.js", import.meta.url);
-  const url = new URL("../../../dist/backend/wasm/worker.js", import.meta.url);
-  if (!existsSync(url)) fail("file", "WASM backend", url.pathname, "no such file", "run `npm run build`");
-  return url;
 }

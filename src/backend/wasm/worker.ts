@@ -2,10 +2,7 @@
 import { workerData } from "node:worker_threads";
 import { controlAt, serve } from "./control.ts";
 import { instantiateKernels } from "./instantiate.ts";
+import type { WorkerData } from "./pool-worker.ts";
 
-const { module, memory, control } = workerData as {
-  module: WebAssembly.Module;
-  memory: WebAssembly.Memory;
-  control: number;
-};
-serve(controlAt(memory, control), instantiateKernels(module, memory));
+const { module, memory, control, index } = workerData as WorkerData;
+serve(controlAt(memory, control), instantiateKernels(module, memory), index);

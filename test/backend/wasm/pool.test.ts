@@ -1,14 +1,12 @@
-/** The thread pool: late workers, thousands of small jobs, traps, stalls, close. */
+/** The thread pool: late workers, thousands of small jobs, traps, close. Workers that die: crew.test.ts. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { Strided } from "../../../src/backend/backend.ts";
-import { availableThreads } from "../../../src/backend/wasm/available-threads.ts";
 import {
   ARGUMENT_COUNT,
   CHUNK,
-  CONTROL_BYTES,
   controlAt,
   GENERATION,
   INSIDE,
@@ -17,24 +15,11 @@ import {
   UNITS,
 } from "../../../src/backend/wasm/control.ts";
 import { instantiateKernels } from "../../../src/backend/wasm/instantiate.ts";
-import { Pool } from "../../../src/backend/wasm/pool.ts";
 import { createWasmBackend, type WasmBackend } from "../../../src/backend/wasm/wasm-backend.ts";
 import { numbers, place, read, sizeOf } from "./harness.ts";
+import { newPool } from "./new-pool.ts";
 
 const KERNELS = new URL("../../../build/kernels.wasm", import.meta.url);
-
-/** A pool on a memory of its own; `free` is the first byte that tests may use. */
-function newPool(
-  threads: number,
-  stallMs?: number,
-): { pool: Pool; memory: WebAssembly.Memory; control: number; free: number } {
-  const module = new WebAssembly.Module(readFileSync(KERNELS));
-  const memory = new WebAssembly.Memory({ initial: 32, maximum: 64, shared: true });
-  const kernels = instantiateKernels(module, memory);
-  const control = Math.ceil(kernels.heapBase / 64) * 64;
-  const pool = new Pool({ threads, module, memory, kernels, control, stallMs, inlineBelowNs: 0 });
-  return { pool, memory, control, free: Math.ceil((control + CONTROL_BYTES) / 64) * 64 };
-}
 
 function tensor(b: WasmBackend, n: number): Strided {
   return { storage: b.allocate("f32", n), dtype: "f32", shape: [n], strides: [1], offset: 0 };
@@ -43,13 +28,9 @@ function tensor(b: WasmBackend, n: number): Strided {
 describe("Pool", () => {
   for (const threads of [1, 2, 4]) {
     it(`${threads} threads: 5000 tiny jobs, from the first moment on, each done when run returns`, async () => {
-      const { pool, memory, free } = newPool(threads);
-      const words = new Int32Array(memory.buffer, free, 64);
-      for (let job = 1; job <= 5000; job++) {
-        // every word is one unit: workers that come late find less to do, or a job that is closed
-        pool.run("fillWords", [free, job], 64, 100_000);
-        if (!words.every((w) => w === job)) expect.fail(`job ${job} was not complete: ${words}`);
-      }
+      const { pool, fill } = newPool(threads);
+      // every word is one unit: workers that come late find less to do, or a job that is closed
+      for (let job = 1; job <= 5000; job++) fill(job);
       await pool.close();
     });
   }
@@ -96,14 +77,6 @@ describe("Pool", () => {
   it("a trap on one thread is the same error", async () => {
     const { pool } = newPool(1);
     expect(() => pool.run("fillWords", [32 * 65536, 1], 1, 1)).toThrow(/the calling thread/);
-    await pool.close();
-  });
-
-  it("a worker that died inside a job is an error after the time limit, not a hang, and then refused at once", async () => {
-    const { pool, control, memory, free } = newPool(2, 100);
-    Atomics.add(controlAt(memory, control).words, INSIDE, 1); // what a dead worker leaves behind
-    expect(() => pool.run("fillWords", [free, 1], 64, 1000)).toThrow(/no progress for 100 ms/);
-    expect(() => pool.run("fillWords", [free, 1], 64, 1000)).toThrow(/no progress for 100 ms/);
     await pool.close();
   });
 
@@ -181,44 +154,5 @@ describe("WasmBackend", () => {
       console.log("done");`;
     const out = execFileSync(process.execPath, ["--input-type=module", "-e", code], { timeout: 20_000 });
     expect(out.toString().trim()).toBe("done");
-  });
-});
-
-describe("availableThreads", () => {
-  const files = (map: Record<string, string>) => (path: string) => map[path];
-
-  it("is the system's count without a quota", () => {
-    expect(availableThreads(8, files({}))).toBe(8);
-    expect(
-      availableThreads(8, files({ "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "max 100000\n" })),
-    ).toBe(8);
-  });
-
-  it("is cut by the tightest cgroup v2 quota up the tree, rounded up, at least 1", () => {
-    const at = (own: string, parent: string) =>
-      files({
-        "/proc/self/cgroup": "0::/a/b\n",
-        "/sys/fs/cgroup/a/b/cpu.max": own,
-        "/sys/fs/cgroup/a/cpu.max": parent,
-      });
-    expect(availableThreads(8, at("250000 100000\n", "max 100000\n"))).toBe(3);
-    expect(availableThreads(8, at("max 100000\n", "200000 100000\n"))).toBe(2);
-    expect(availableThreads(8, at("10000 100000\n", "max 100000\n"))).toBe(1);
-    expect(availableThreads(2, at("800000 100000\n", "max 100000\n"))).toBe(2);
-  });
-
-  it("is cut by a cgroup v1 quota; -1 is none", () => {
-    const at = (quota: string) =>
-      files({
-        "/proc/self/cgroup": "4:cpu,cpuacct:/docker/x\n",
-        "/sys/fs/cgroup/cpu/cpu.cfs_quota_us": quota,
-        "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
-      });
-    expect(availableThreads(8, at("150000\n"))).toBe(2);
-    expect(availableThreads(8, at("-1\n"))).toBe(8);
-  });
-
-  it("runs on this machine", () => {
-    expect(availableThreads()).toBeGreaterThanOrEqual(1);
   });
 });
