@@ -5,7 +5,7 @@
 import { referenceBackend } from "../backend/reference/reference.ts";
 import type { WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { fail } from "../errors.ts";
-import { checkShape, formatShape, sizeOf } from "../tensor/shape.ts";
+import { checkShape, formatShape, type MemoryFormat, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { lower } from "./lower.ts";
 import { PASSES, type Pass, runPasses } from "./passes.ts";
@@ -16,7 +16,7 @@ export type { Graph } from "./graph.ts";
 export type { PlanStep } from "./lower.ts";
 export { PASSES, type Pass, type PassReport } from "./passes.ts";
 export { Plan, type StepProfile } from "./plan.ts";
-export { type Compilable, traceGraph } from "./trace.ts";
+export { type Compilable, type TraceOptions, traceGraph } from "./trace.ts";
 
 /** Options of {@link compile}. */
 export interface CompileOptions {
@@ -24,6 +24,10 @@ export interface CompileOptions {
   readonly shape: readonly number[];
   /** Where the plan runs; the model's parameters may be on any backend. */
   readonly backend: WasmBackend;
+  /** Threads that take part, at most those of the backend, which is the default. The bits do not depend on it. */
+  readonly threads?: number;
+  /** How {@link Plan.input} lies in memory: "contiguous" (row-major) unless given; "channels_last" spares networks a copy. */
+  readonly memoryFormat?: MemoryFormat;
   /** Rewrites in their order; {@link PASSES} unless given. */
   readonly passes?: readonly Pass[];
   /** No Winograd: sums in the order of the direct convolution; false unless given. */
@@ -45,19 +49,24 @@ function isOnHeap(tensor: Tensor): boolean {
  * it computed, "memory" where the limit is met.
  */
 export function compile<Out>(model: Compilable<Out>, options: CompileOptions): Plan<Out> {
-  const { shape, backend, passes = PASSES, exact = false, takeParameters = false } = options;
+  const { shape, backend, passes = PASSES, exact = false, takeParameters = false, memoryFormat } = options;
+  const { threads = backend.threads } = options;
   checkShape(shape, "compile");
   if (sizeOf(shape) === 0) fail("argument", "compile", "an input that is not empty", formatShape(shape));
+  if (!Number.isInteger(threads) || threads < 1 || threads > backend.threads) {
+    const expected = `threads: a whole number in [1, ${backend.threads}], those of the backend`;
+    fail("argument", "compile", expected, String(threads), "make the backend with more");
+  }
   backend.engine.pool.check();
   try {
     // Memory of the heap can outlive the tensors: it is then the graph's alone. Any other must be held to the end.
     const owned = takeParameters && [...model.slots()].every(({ tensor }) => isOnHeap(tensor));
-    const graph = traceGraph(model, shape, owned);
+    const graph = traceGraph(model, shape, { owned, memoryFormat });
     if (owned) model.dispose();
     const reports = runPasses(graph, passes, backend);
     const lowered = lower(graph, backend, exact);
     graph.forgetNumbers();
-    return new Plan<Out>(backend, graph, reports, lowered);
+    return new Plan<Out>(backend, graph, reports, lowered, threads);
   } finally {
     if (takeParameters) model.dispose();
   }

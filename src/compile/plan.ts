@@ -33,12 +33,21 @@ export class Plan<Out = unknown> {
   readonly output: Out;
   readonly graph: Graph;
   readonly reports: readonly PassReport[];
+  /** Threads that take part in a run. */
+  readonly threads: number;
   readonly #backend: WasmBackend;
   readonly #lowered: Lowered;
   #disposed = false;
 
   /** @internal */
-  constructor(backend: WasmBackend, graph: Graph, reports: readonly PassReport[], lowered: Lowered) {
+  constructor(
+    backend: WasmBackend,
+    graph: Graph,
+    reports: readonly PassReport[],
+    lowered: Lowered,
+    threads: number,
+  ) {
+    this.threads = threads;
     this.#backend = backend;
     this.#lowered = lowered;
     this.graph = graph;
@@ -79,7 +88,10 @@ export class Plan<Out = unknown> {
     }
     if (x !== this.input) {
       if (x.backend === this.#backend) this.#backend.copy(x, this.input);
-      else (this.input.storage.data as Float32Array).set(x.toFloat32Array());
+      else {
+        const ordered = this.input.isContiguous() ? x : x.permute(0, 2, 3, 1); // as the input lies
+        (this.input.storage.data as Float32Array).set(ordered.toFloat32Array());
+      }
     }
     return this.execute();
   }
@@ -87,25 +99,19 @@ export class Plan<Out = unknown> {
   /** Runs the plan on what {@link input} holds. Gives {@link output}. */
   execute(): Out {
     this.#check();
-    const { pool } = this.#backend.engine;
-    for (const step of this.#lowered.steps) {
-      if (step.kind === "kernel") pool.run(step.kernel, step.args as never, step.units, step.nsPerUnit);
-      else step.run();
-    }
+    for (const step of this.#lowered.steps) this.#runStep(step);
     return this.output;
   }
 
   /** Runs the plan `runs` times on what {@link input} holds and times every step. */
   profile(runs = 5): StepProfile[] {
     this.#check();
-    const { pool } = this.#backend.engine;
     const { steps } = this.#lowered;
     const times = steps.map(() => new Float64Array(runs));
     for (let run = 0; run < runs; run++) {
       steps.forEach((step, i) => {
         const start = performance.now();
-        if (step.kind === "kernel") pool.run(step.kernel, step.args as never, step.units, step.nsPerUnit);
-        else step.run();
+        this.#runStep(step);
         times[i][run] = performance.now() - start;
       });
     }
@@ -146,6 +152,14 @@ export class Plan<Out = unknown> {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#lowered.release();
+  }
+
+  #runStep(step: PlanStep): void {
+    if (step.kind === "host") step.run();
+    else {
+      const { kernel, args, units, nsPerUnit } = step;
+      this.#backend.engine.pool.run(kernel, args as never, units, nsPerUnit, this.threads);
+    }
   }
 
   #check(): void {

@@ -22,7 +22,7 @@ import { newTypedArray } from "../backend/heap.ts";
 import { fail } from "../errors.ts";
 import type { AnyModule, Module, TensorSlot } from "../nn/module.ts";
 import { replaceTensor } from "../nn/module.ts";
-import { contiguousStrides, formatShape, sizeOf } from "../tensor/shape.ts";
+import { formatShape, type MemoryFormat, sizeOf, stridesFor } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Graph, type Operation, type Structure, type Value, type View } from "./graph.ts";
 
@@ -193,12 +193,20 @@ class TraceBackend implements Backend {
 /** A module whose inputs are tensors and whose result is a tensor, or lists and records of tensors. */
 export type Compilable<Out = unknown> = Module<[Tensor, ...never[]], Out> | Module<[Tensor], Out>;
 
+/** Options of {@link traceGraph}. */
+export interface TraceOptions {
+  /** How the input lies in memory; "contiguous" (row-major) unless given. */
+  readonly memoryFormat?: MemoryFormat;
+  /** Nobody else will look at the parameters' numbers: passes may change them. false unless given. */
+  readonly owned?: boolean;
+}
+
 /**
- * The graph of `model.call(input)` for an f32 input of a shape, row-major in memory. The model is as before when it
- * returns; its parameters' numbers are read where they lie, so that they must outlive the graph. With `owned` nobody else
- * will look at those numbers, and passes may change them.
+ * The graph of `model.call(input)` for an f32 input of a shape. The model is as before when it returns; its parameters'
+ * numbers are read where they lie, so that they must outlive the graph.
  */
-export function traceGraph(model: Compilable, shape: readonly number[], owned = false): Graph {
+export function traceGraph(model: Compilable, shape: readonly number[], options: TraceOptions = {}): Graph {
+  const { memoryFormat = "contiguous", owned = false } = options;
   const backend = new TraceBackend();
   const { graph } = backend;
   const slots: TensorSlot[] = [...model.slots()];
@@ -226,7 +234,7 @@ export function traceGraph(model: Compilable, shape: readonly number[], owned = 
     const storage = backend.allocate("f32", sizeOf(shape));
     storage.value.name = "input 0";
     storage.written = true; // by the caller, on every run
-    const input = new Tensor(storage, shape, contiguousStrides(shape));
+    const input = new Tensor(storage, shape, stridesFor(shape, memoryFormat));
     graph.inputs = [{ value: storage.value, shape, strides: input.strides, offset: 0 }];
     const result = (model as unknown as Module<[Tensor], unknown>).call(input);
     graph.output = backend.structureOf(result);

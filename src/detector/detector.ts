@@ -1,10 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The detector as most callers use it: asynchronous, on a thread of its own, so that the caller's event loop stays free
- * from the picture's bytes to its boxes. The work itself is in `pipeline.ts`.
+ * from the picture's bytes to its boxes. The work itself is in `pipeline.ts`. A thread that dies takes the calls with it
+ * that were under way; the next call starts another, once.
  */
 import { Worker } from "node:worker_threads";
-import { MobileDetrError } from "../errors.ts";
+import { prepareRevectorize } from "../backend/wasm/revectorize.ts";
+import { describe, fail, MobileDetrError } from "../errors.ts";
 import { checkImage } from "../image/image.ts";
 import {
   checkDetectOptions,
@@ -28,10 +30,8 @@ interface Waiting {
  */
 export async function loadDetector(options: DetectorOptions = {}): Promise<Detector> {
   checkDetectorOptions(options);
-  const worker = new Worker(workerUrl(), {
-    workerData: options,
-    execArgv: [], // the process's loaders, hooks and --input-type are not for the worker
-  });
+  const own = structuredClone({ ...options, weights: sharedBytes(options.weights) }); // what the caller cannot change
+  const worker = startThread(own);
   try {
     const info = await new Promise<DetectorInfo>((resolve, reject) => {
       worker.once("message", (reply: Reply) => {
@@ -39,14 +39,34 @@ export async function loadDetector(options: DetectorOptions = {}): Promise<Detec
         else if (reply.kind === "refused") reject(revive(reply.error));
         else reject(new Error(`detector thread: unexpected ${reply.kind}`));
       });
-      worker.once("error", (error) => reject(died(error.message)));
-      worker.once("exit", (code) => reject(died(`it exited with code ${code} while loading`)));
+      worker.once("error", (error) => reject(died(error.message, "load another")));
+      worker.once("exit", (code) => reject(died(`exit code ${code} while loading`, "load another")));
     });
-    return new Detector(worker, info);
+    worker.removeAllListeners("message").removeAllListeners("error").removeAllListeners("exit");
+    return new Detector(worker, info, own);
   } catch (error) {
     await worker.terminate();
     throw error;
   }
+}
+
+/** A thread that loads what options say, and then answers. */
+function startThread(options: DetectorOptions): Worker {
+  if (options.revectorize) prepareRevectorize();
+  return new Worker(workerUrl(), {
+    workerData: options,
+    execArgv: [], // the process's loaders, hooks and --input-type are not for the worker
+  });
+}
+
+/**
+ * Weights in memory that every thread sees: the one copy that the package keeps, for the thread and for starting it again.
+ */
+function sharedBytes(weights: DetectorOptions["weights"]): DetectorOptions["weights"] {
+  if (!(weights instanceof Uint8Array)) return weights;
+  const shared = new Uint8Array(new SharedArrayBuffer(weights.byteLength));
+  shared.set(weights);
+  return shared;
 }
 
 /** The source runs from `src` under a test runner, but a worker needs plain JavaScript: the built one. */
@@ -59,41 +79,41 @@ function workerUrl(): URL {
 export class Detector {
   /** What was loaded and how it runs. */
   readonly info: DetectorInfo;
-  readonly #worker: Worker;
+  readonly #options: DetectorOptions;
+  /** Undefined where the last one died: the next call starts another. */
+  #worker: Worker | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
-  #gone: MobileDetrError | undefined;
   #closing: Promise<void> | undefined;
 
-  /** @internal */
-  constructor(worker: Worker, info: DetectorInfo) {
+  /** @internal A loaded thread, without listeners, and what another can be started from. */
+  constructor(worker: Worker, info: DetectorInfo, options: DetectorOptions) {
     this.info = info;
-    this.#worker = worker;
-    worker.removeAllListeners("message").removeAllListeners("error").removeAllListeners("exit");
-    worker.on("message", (reply: Reply) => this.#receive(reply));
-    worker.on("error", (error) => this.#lose(died(error.message)));
-    worker.on("exit", (code) => this.#lose(died(`it exited with code ${code}`)));
+    this.#options = options;
+    this.#adopt(worker);
     worker.unref(); // an idle detector does not keep the process alive
   }
 
   /**
    * Finds the objects in one picture: a path, the bytes of a JPEG or PNG file, or pixels
    * `{ data, width, height, channels }` (8 bits, RGB order, 1, 3 or 4 channels; alpha is dropped). Calls are answered in
-   * order. Rejects with a MobileDetrError of code "argument", "file", "format", "memory" or "state".
+   * order. Rejects with a MobileDetrError of code "argument", "file", "format", "memory" or "state"; a "state" that speaks
+   * of the thread's end costs the calls that were under way, and the next call loads anew: it may also reject with what
+   * `loadDetector` does.
    */
   async detect(image: ImageInput, options: DetectOptions = {}): Promise<Detections> {
-    if (this.#gone) throw this.#gone;
+    if (this.#closing) {
+      fail("state", "detector", "one that is open", "one that was closed", "load another");
+    }
     checkDetectOptions(options);
     const id = this.#nextId++;
     const own = ownBytes(image);
+    const worker = this.#worker ?? this.#adopt(startThread(this.#options));
     return new Promise((resolve, reject) => {
-      this.#worker.ref();
+      worker.ref();
       this.#waiting.set(id, { resolve, reject });
       try {
-        this.#worker.postMessage(
-          { kind: "detect", id, image: own.image, options } satisfies Request,
-          own.transfer,
-        );
+        worker.postMessage({ kind: "detect", id, image: own.image, options } satisfies Request, own.transfer);
       } catch (error) {
         this.#waiting.delete(id);
         this.#rest();
@@ -116,8 +136,8 @@ export class Detector {
   }
 
   async #close(): Promise<void> {
-    if (this.#gone) return;
     const worker = this.#worker;
+    if (!worker) return;
     const done = new Promise<void>((resolve) => {
       worker.on("message", (reply: Reply) => {
         if (reply.kind === "closed") resolve();
@@ -126,15 +146,26 @@ export class Detector {
     });
     worker.ref();
     worker.postMessage({ kind: "close" } satisfies Request);
-    this.#gone = new MobileDetrError(
-      "state",
-      "detector: expected one that is open, got one that was closed (load another)",
-    );
     await done;
     await worker.terminate();
   }
 
-  #receive(reply: Reply): void {
+  /** Listens to a thread, which answers from now on. Requests may be sent before it has loaded: it takes them then. */
+  #adopt(worker: Worker): Worker {
+    this.#worker = worker;
+    worker.on("message", (reply: Reply) => this.#receive(worker, reply));
+    worker.on("error", (error) => this.#lose(worker, died(error.message, "call again: another is started")));
+    worker.on("exit", (code) => {
+      this.#lose(worker, died(`exit code ${code}`, "call again: another is started"));
+    });
+    return worker;
+  }
+
+  #receive(worker: Worker, reply: Reply): void {
+    if (reply.kind === "refused") {
+      void worker.terminate();
+      this.#lose(worker, revive(reply.error)); // what loaded once does not load again: the file is gone, perhaps
+    }
     if (reply.kind !== "done" && reply.kind !== "failed") return;
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
@@ -144,11 +175,13 @@ export class Detector {
   }
 
   #rest(): void {
-    if (this.#waiting.size === 0 && !this.#closing) this.#worker.unref();
+    if (this.#waiting.size === 0 && !this.#closing) this.#worker?.unref();
   }
 
-  #lose(reason: MobileDetrError): void {
-    this.#gone ??= reason;
+  /** Gives up a thread that has ended, and the calls that it had; tells nothing about threads before or after it. */
+  #lose(worker: Worker, reason: Error): void {
+    if (worker !== this.#worker) return;
+    this.#worker = undefined;
     for (const { reject } of this.#waiting.values()) reject(reason);
     this.#waiting.clear();
   }
@@ -173,11 +206,8 @@ function ownBytes(image: ImageInput): { image: ImageInput; transfer: ArrayBuffer
   return { image, transfer: [] };
 }
 
-function died(how: string): MobileDetrError {
-  return new MobileDetrError(
-    "state",
-    `detector: expected its thread to live, got its end: ${how} (load another)`,
-  );
+function died(how: string, mend: string): MobileDetrError {
+  return new MobileDetrError("state", describe("detector", "its thread to live", `its end: ${how}`, mend));
 }
 
 function revive({ code, message, stack }: PlainError): Error {

@@ -66,6 +66,8 @@ export interface DetectorInfo {
   readonly compiled: boolean;
   /** True where BatchNorm and RepConv are folded into convolutions. */
   readonly fused: boolean;
+  /** True where the kernels run with 256-bit vectors: see `revectorize`. */
+  readonly revectorized: boolean;
   readonly parameters: number;
   /** 2 x multiply-adds at `imgsz`, in 1e9. */
   readonly gflops: number;
@@ -96,16 +98,19 @@ export class Pipeline {
     this.model.checkInputSize(imgsz);
     const weights = openWeights(files);
     try {
-      if (options.backend !== "reference") this.#wasm = createWasmBackend({ threads });
+      if (options.backend !== "reference") {
+        this.#wasm = createWasmBackend({ threads, revectorize: options.revectorize });
+      }
       this.backend = this.#wasm ?? referenceBackend;
       const { fuse = true } = options;
       const planned = this.#wasm && fuse && options.compile !== false ? this.#wasm : undefined;
       // A plan packs the weights into WASM memory, which never shrinks: until then they are better kept elsewhere.
       const backend = planned ? referenceBackend : this.backend;
-      loadStateDict(this.model, weights, { backend, mayMiss: isNeverRun });
+      loadStateDict(this.model, weights, { backend, mayMiss: isNeverRun, skip: planned && isNeverRun });
       if (planned) {
-        this.plan = compile(this.model, { shape: [1, 3, ...imgsz], backend: planned });
-        this.model.dispose();
+        const shape = [1, 3, ...imgsz];
+        const how = { memoryFormat: "channels_last", takeParameters: true } as const;
+        this.plan = compile(this.model, { shape, backend: planned, ...how });
       }
       if (fuse) this.model.fuse();
       const names = classNames(files.config, weights.metadata);
@@ -121,6 +126,7 @@ export class Pipeline {
         conf: options.conf ?? files.config.conf ?? DEFAULT_CONF,
         compiled: this.plan !== undefined,
         fused: fuse,
+        revectorized: this.#wasm?.revectorized ?? false,
         parameters,
         gflops,
       };
@@ -138,13 +144,13 @@ export class Pipeline {
     const start = performance.now();
     const { pixels, source } = readPicture(image, this.#options.maxPixels);
     const decoded = performance.now();
-    const input = this.preprocess(pixels);
+    const input = this.preprocess(pixels, this.plan?.input);
     const prepared = performance.now();
     let output: Float32Array;
     try {
       output = this.infer(input);
     } finally {
-      input.dispose();
+      if (input !== this.plan?.input) input.dispose();
     }
     const inferred = performance.now();
     const detections = this.select(output, pixels, options);
@@ -157,11 +163,14 @@ export class Pipeline {
     return { source, width: pixels.width, height: pixels.height, detections, speed };
   }
 
-  /** RGB pixels to the network's input [1, 3, H, W] in [0, 1]: stretched, not letterboxed; no mean, no deviation. */
-  preprocess(pixels: ImageData8): Tensor {
+  /**
+   * RGB pixels to the network's input [1, 3, H, W] in [0, 1], channels-last: stretched, not letterboxed; no mean, no
+   * deviation. It goes to `into`, if that is given, which is the plan's own input.
+   */
+  preprocess(pixels: ImageData8, into?: Tensor): Tensor {
     const [height, width] = this.info.imgsz;
     const sized = resizeBilinear(pixels, height, width);
-    const input = Tensor.empty(this.backend, [1, 3, height, width], "f32", "channels_last").keep();
+    const input = into ?? Tensor.empty(this.backend, [1, 3, height, width], "f32", "channels_last").keep();
     toFloatHwc(sized, input.storage.data as Float32Array);
     return input;
   }

@@ -215,6 +215,19 @@ describe("mobiledetr detect", () => {
     expect(code).toBe(1);
   });
 
+  it.skipIf(process.versions.v8.startsWith("13.6."))(
+    "ends with 2 for --revectorize in an engine that cannot, and does nothing",
+    async () => {
+      const cwd = folder("revectorize", {});
+      const ended = await runCli(["detect", join(PICTURES, "cat.jpg"), "--revectorize"], { cwd });
+      expect(ended).toMatchObject({ code: 2, stdout: "" });
+      expect(ended.stderr).toMatch(
+        /^mobiledetr: revectorize: expected .*, got Node .*\(leave revectorize out, or/,
+      );
+      expect(filesBelow(cwd)).toEqual([]);
+    },
+  );
+
   it("never writes over a source", async () => {
     const cwd = folder("same", {});
     copyFileSync(join(PICTURES, "cat.jpg"), join(cwd, "x.jpg"));

@@ -1,7 +1,8 @@
 /** Whole networks as plans, against PyTorch and against eager: accuracy, threads, memory. */
 import { afterAll, describe, expect, it } from "vitest";
+import { referenceBackend } from "../../src/backend/reference/reference.ts";
 import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
-import { compile } from "../../src/compile/index.ts";
+import { type CompileOptions, compile } from "../../src/compile/index.ts";
 import { readPicture } from "../../src/detector/pictures.ts";
 import { Pipeline } from "../../src/detector/pipeline.ts";
 import type { MobileNetV4 } from "../../src/models/mobilenetv4/network.ts";
@@ -73,6 +74,49 @@ describe.each([false, true])("exact %s, against PyTorch", (exact) => {
     },
     60_000,
   );
+});
+
+describe("options", () => {
+  const of = MODEL_CASES.find(({ model }) => model === "narrow")!;
+  const compiled = (options: Partial<CompileOptions>) => {
+    const model = loadCase(of, wasm) as RTDETRDetectionModel;
+    try {
+      return compile(model, { shape: shapeOf(of), backend: wasm, ...options });
+    } finally {
+      model.dispose();
+    }
+  };
+
+  it("a channels-last input gives the same bits, from tensors of either layout and backend", () => {
+    const picture = pictureFor(of, loadModelGolden(of), wasm);
+    const rows = compiled({});
+    const expected = rows.run(picture).output0.toFloat32Array();
+    rows.dispose();
+    const plan = compiled({ memoryFormat: "channels_last" });
+    expect(plan.input.isContiguous("channels_last")).toBe(true);
+    const nhwc = picture.contiguous("channels_last");
+    for (const x of [picture, nhwc, picture.to(referenceBackend), nhwc.to(referenceBackend)]) {
+      (plan.input.storage.data as Float32Array).fill(0);
+      expect(plan.run(x).output0.toFloat32Array()).toEqual(expected);
+    }
+    plan.dispose();
+    for (const x of [picture, nhwc]) x.dispose();
+  });
+
+  it("runs on fewer threads than the backend has, with the same bits, and refuses more", () => {
+    const picture = pictureFor(of, loadModelGolden(of), wasm);
+    const results = [undefined, 1].map((threads) => {
+      const plan = compiled({ threads });
+      expect(plan.threads).toBe(threads ?? 2);
+      const result = plan.run(picture).output0.toFloat32Array();
+      plan.dispose();
+      return result;
+    });
+    expect(results[1]).toEqual(results[0]);
+    for (const threads of [0, 3, 1.5])
+      expect(() => compiled({ threads })).toThrow(/whole number in \[1, 2\]/);
+    picture.dispose();
+  });
 });
 
 it("nothing of them is left in memory", () => {

@@ -189,6 +189,7 @@ describe("info", () => {
       imgsz: [320, 320],
       conf: 0.4,
       compiled: true,
+      revectorized: false,
       fused: true,
       names: ["barcode", "qr", "datamatrix", "aztec", "pdf417", "maxicode"],
     });
@@ -228,6 +229,13 @@ describe("loadDetector refuses", () => {
       "argument",
       /compile: expected no true beside/,
     ],
+    ["a revectorize in words", { revectorize: "yes" }, "argument", /revectorize: expected true or false/],
+    [
+      "256-bit vectors on the reference backend",
+      { revectorize: true, backend: "reference" },
+      "argument",
+      /revectorize: expected no true beside backend: "reference"/,
+    ],
     ["a flag in words", { fuse: "no" }, "argument", /fuse: expected true or false/],
     ["a function for a name", { model: () => 1 }, "argument", /model: .*got a function/],
     ["pixels below 1", { maxPixels: -1 }, "argument", /maxPixels/],
@@ -246,6 +254,19 @@ describe("loadDetector refuses", () => {
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
   });
+
+  it.skipIf(process.versions.v8.startsWith("13.6."))(
+    "256-bit vectors in an engine without them",
+    async () => {
+      const error = await rejection(loadDetector({ revectorize: true }));
+      expect(error.code).toBe("argument");
+      expect(error.message).toBe(
+        "revectorize: expected an engine that revectorizes WebAssembly: Node with V8 13.6 on x64, got Node " +
+          `${process.versions.node} with V8 ${process.versions.v8} on ${process.arch} ` +
+          "(leave revectorize out, or run Node 24 on x64)",
+      );
+    },
+  );
 
   it("weights with a NaN, naming tensor and place", async () => {
     const name = "model.19.enc_score_head.bias";
