@@ -1,7 +1,9 @@
 /** mobiledetr: RT-DETR object detection with MobileNetV4 backbones. This is the detector; see the other entry points. */
+
+export { DEFAULT_MODEL } from "./detector/default-model.ts";
 export type { Detection } from "./detector/detections.ts";
 export { Detector, loadDetector } from "./detector/detector.ts";
-export { DEFAULT_MODEL, EMBEDDED_MODELS, type ModelChoice } from "./detector/model-files.ts";
+export { EMBEDDED_MODELS, type ModelChoice } from "./detector/model-files.ts";
 export type { DetectOptions, DetectorOptions } from "./detector/options.ts";
 export type { ImageInput } from "./detector/pictures.ts";
 export { type Detections, type DetectorInfo, Pipeline, type Speed } from "./detector/pipeline.ts";

@@ -1,12 +1,11 @@
 /** `mobiledetr detect`: pictures in, detections out as tables or JSON lines, boxes drawn. */
+
+import { DEFAULT_MODEL } from "../detector/default-model.ts";
 import type { Detection } from "../detector/detections.ts";
 import { type Detector, loadDetector } from "../detector/detector.ts";
-import { DEFAULT_MODEL } from "../detector/model-files.ts";
 import type { DetectorOptions } from "../detector/options.ts";
-import { readPicture } from "../detector/pictures.ts";
 import type { Detections } from "../detector/pipeline.ts";
 import { fail } from "../errors.ts";
-import { drawDetections } from "../image/draw.ts";
 import type { ImageData8 } from "../image/image.ts";
 import type { ImageFormat } from "../image/sniff.ts";
 import type { Arguments } from "./arguments.ts";
@@ -97,6 +96,8 @@ export const detectCommand: Command = {
   run: detect,
 };
 
+type PictureTools = typeof import("./picture-tools.ts");
+
 /** A picture's pixels and what is known of its file. */
 interface OpenPicture {
   readonly pixels: ImageData8;
@@ -115,8 +116,9 @@ async function detect(args: Arguments, terminal: Terminal): Promise<number> {
   if (pictures.length > 0) {
     const loading = loadDetector(options);
     loading.catch(() => undefined); // said below, where it is awaited
+    const tools = await import("./picture-tools.ts"); // codecs are large: the detector's thread starts meanwhile
     // Each picture is decoded here while the detector's threads load, or work on the one before.
-    let next = tryToOpen(pictures[0]);
+    let next = tryToOpen(tools, pictures[0]);
     const detector = await loading;
     try {
       if (!json) terminal.print(terminal.paint("dim", describeDetector(detector)));
@@ -124,10 +126,10 @@ async function detect(args: Arguments, terminal: Terminal): Promise<number> {
         const opened = next;
         const detecting = "error" in opened ? Promise.reject(opened.error) : detector.detect(opened.pixels);
         detecting.catch(() => undefined); // said below
-        if (i + 1 < pictures.length) next = tryToOpen(pictures[i + 1]);
+        if (i + 1 < pictures.length) next = tryToOpen(tools, pictures[i + 1]);
         try {
           const result = await detecting;
-          report(result, source, opened as OpenPicture, folder, json, terminal);
+          report(tools, result, source, opened as OpenPicture, folder, json, terminal);
         } catch (error) {
           failures++;
           terminal.report(error, source);
@@ -171,6 +173,7 @@ function outputFolder(args: Arguments, pictures: readonly string[]): OutputFolde
 
 /** Prints what was found, and draws it on the picture. */
 function report(
+  { drawDetections, encodeImage }: PictureTools,
   result: Detections,
   source: string,
   { pixels, format, decodeMs }: OpenPicture,
@@ -186,21 +189,22 @@ function report(
     label: `${name} ${score.toFixed(2)}`,
     classId,
   }));
-  const path = folder.write(source, format, drawDetections(pixels, drawn));
+  const picture = drawDetections(pixels, drawn);
+  const path = folder.write(source, format, (wanted) => encodeImage(picture, wanted));
   if (!json) terminal.print(`  drawn: ${printable(path)}`);
 }
 
 /** Decoded here rather than in the detector's thread: the same pixels are drawn on. */
-function openPicture(source: string): OpenPicture {
+function openPicture({ readPicture }: PictureTools, source: string): OpenPicture {
   const start = performance.now();
   const { pixels, format = "png" } = readPicture(source);
   return { pixels, format, decodeMs: performance.now() - start };
 }
 
 /** A picture, or why it is none: one that fails must not stop the others. */
-function tryToOpen(source: string): OpenPicture | { readonly error: unknown } {
+function tryToOpen(tools: PictureTools, source: string): OpenPicture | { readonly error: unknown } {
   try {
-    return openPicture(source);
+    return openPicture(tools, source);
   } catch (error) {
     return { error };
   }

@@ -1,5 +1,6 @@
 /** `mobiledetr info`: what a model is made of, whether a file's weights fit it, and what compiling does to it. Detects nothing. */
-import { DEFAULT_MODEL, findModel, isNeverRun } from "../detector/model-files.ts";
+import { DEFAULT_MODEL } from "../detector/default-model.ts";
+import { findModel, isNeverRun } from "../detector/model-files.ts";
 import { Pipeline } from "../detector/pipeline.ts";
 import { formatModelInfo, modelInfo } from "../models/rtdetr/info.ts";
 import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";

@@ -5,8 +5,7 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { fail, messageOf } from "../errors.ts";
-import { encodeImage, formatFromPath } from "../image/encode.ts";
-import type { ImageData8 } from "../image/image.ts";
+import { formatFromPath } from "../image/format-from-path.ts";
 import type { ImageFormat } from "../image/sniff.ts";
 import { writeFileWhole } from "../weights/file-source.ts";
 import { identityOf, statusOf } from "./file-status.ts";
@@ -25,10 +24,10 @@ export class OutputFolder {
   }
 
   /**
-   * Writes a picture for a source, completely or not at all, in the format that the source's name says, else in `format`.
-   * Returns its path. Throws code "file" where it cannot be written.
+   * Writes a picture for a source, completely or not at all, in the format that the source's name says, else in `format`;
+   * `encode` makes its bytes. Returns its path. Throws code "file" where it cannot be written.
    */
-  write(source: string, format: ImageFormat, image: ImageData8): string {
+  write(source: string, format: ImageFormat, encode: (format: ImageFormat) => Uint8Array): string {
     const name = pictureName(source, format);
     try {
       makeFolder(resolve(this.#path));
@@ -36,7 +35,7 @@ export class OutputFolder {
       fail("file", this.#path, "a folder that can be made", messageOf(error));
     }
     const path = this.#free(name);
-    writeFileWhole(path, [encodeImage(image, formatFromPath(path))]);
+    writeFileWhole(path, [encode(formatFromPath(path))]);
     return path;
   }
 

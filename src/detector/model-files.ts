@@ -6,9 +6,7 @@ import { isVariantName, VARIANT_NAMES } from "../models/mobilenetv4/variants.ts"
 import { MAX_YAML_CHARACTERS, type ModelConfig, parseModelConfig } from "../models/rtdetr/config.ts";
 import { openFileSource } from "../weights/file-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../weights/safetensors.ts";
-
-/** The model that is used when none is named. */
-export const DEFAULT_MODEL = "codes";
+import { DEFAULT_MODEL } from "./default-model.ts";
 
 /** Names of the models whose weights ship in the package. */
 export const EMBEDDED_MODELS: readonly string[] = [DEFAULT_MODEL];

@@ -43,22 +43,6 @@ export function encodeImage(image: ImageData8, format: ImageFormat, options: Enc
   }
 }
 
-/**
- * The format that a file name asks for: .png, .jpg, .jpeg, .jpe, .jfif, in any case.
- * Throws code "argument" for any other ending.
- */
-export function formatFromPath(path: string): ImageFormat {
-  const ending = /\.([^./\\]+)$/.exec(path)?.[1].toLowerCase();
-  if (ending === "png") return "png";
-  if (ending !== undefined && ["jpg", "jpeg", "jpe", "jfif"].includes(ending)) return "jpeg";
-  fail(
-    "argument",
-    path,
-    "a file name that ends in .png, .jpg or .jpeg",
-    ending === undefined ? "none of them" : `.${ending}`,
-  );
-}
-
 /** jpeg-js reads four bytes a pixel and ignores the fourth. */
 function toRgba(image: ImageData8): Uint8Array {
   if (image.channels === 4) return image.data;

@@ -2,7 +2,8 @@
 export { classColour } from "./colours.ts";
 export { type DecodeOptions, decodeImage } from "./decode.ts";
 export { type DrawnDetection, type DrawOptions, drawDetections } from "./draw.ts";
-export { type EncodeOptions, encodeImage, formatFromPath } from "./encode.ts";
+export { type EncodeOptions, encodeImage } from "./encode.ts";
+export { formatFromPath } from "./format-from-path.ts";
 export { type Channels, checkImage, type ImageData8, type RawImage, toRgb } from "./image.ts";
 export { DEFAULT_MAX_PIXELS } from "./limits.ts";
 export { toFloatChw, toFloatHwc } from "./preprocess.ts";

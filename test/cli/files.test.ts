@@ -5,12 +5,14 @@ import { describe, expect, it } from "vitest";
 import { OutputFolder } from "../../src/cli/output-folder.ts";
 import { expandSources } from "../../src/cli/sources.ts";
 import { decodeImage } from "../../src/image/decode.ts";
+import { encodeImage } from "../../src/image/encode.ts";
 import type { ImageData8 } from "../../src/image/image.ts";
-import { sniffFormat } from "../../src/image/sniff.ts";
+import { type ImageFormat, sniffFormat } from "../../src/image/sniff.ts";
 import { filesBelow, scratchFolder } from "./run-cli.ts";
 
 const scratch = scratchFolder();
 const PIXEL: ImageData8 = { data: Uint8Array.of(10, 20, 30), width: 1, height: 1, channels: 3 };
+const encodePixel = (format: ImageFormat): Uint8Array => encodeImage(PIXEL, format);
 
 /** A new folder with empty files. */
 function folder(name: string, ...files: string[]): string {
@@ -53,7 +55,7 @@ describe("OutputFolder", () => {
     const path = join(scratch, "new/deep");
     const out = new OutputFolder(path, []);
     expect(filesBelow(join(scratch, "new"))).toEqual([]);
-    expect(out.write("in/x.png", "png", PIXEL)).toBe(join(path, "x.png"));
+    expect(out.write("in/x.png", "png", encodePixel)).toBe(join(path, "x.png"));
     expect(filesBelow(path)).toEqual(["x.png"]);
     expect(decodeImage(readFileSync(join(path, "x.png")))).toEqual(PIXEL);
   });
@@ -61,7 +63,8 @@ describe("OutputFolder", () => {
   it("gives sources of one name, in any case, files of their own", () => {
     const path = join(scratch, "names");
     const out = new OutputFolder(path, []);
-    for (const source of ["a/x.png", "b/x.png", "c/X.PNG", "d/x-2.png"]) out.write(source, "png", PIXEL);
+    for (const source of ["a/x.png", "b/x.png", "c/X.PNG", "d/x-2.png"])
+      out.write(source, "png", encodePixel);
     expect(filesBelow(path)).toEqual(["X-3.PNG", "x-2-2.png", "x-2.png", "x.png"]);
   });
 
@@ -74,7 +77,7 @@ describe("OutputFolder", () => {
       ["c.bin", "jpeg"],
       ["d", "png"],
     ] as const) {
-      out.write(name, format, PIXEL);
+      out.write(name, format, encodePixel);
     }
     const written = filesBelow(path).map((name) => [
       name,
@@ -92,8 +95,8 @@ describe("OutputFolder", () => {
     const path = folder("sources", "x.png", "y.png", "old.png");
     symlinkSync(path, join(scratch, "link"));
     const out = new OutputFolder(join(scratch, "link"), [join(path, "x.png"), join(path, "y.png")]);
-    expect(out.write("elsewhere/x.png", "png", PIXEL)).toBe(join(scratch, "link/x-2.png"));
-    out.write("old.png", "png", PIXEL);
+    expect(out.write("elsewhere/x.png", "png", encodePixel)).toBe(join(scratch, "link/x-2.png"));
+    out.write("old.png", "png", encodePixel);
     expect(filesBelow(path)).toEqual(["old.png", "x-2.png", "x.png", "y.png"]);
     expect(readFileSync(join(path, "x.png"))).toHaveLength(0);
     expect(readFileSync(join(path, "old.png")).length).toBeGreaterThan(0);
@@ -107,7 +110,8 @@ describe("OutputFolder", () => {
 
   it("fails, and does not hang, where the system lets nobody make folders", () => {
     // Who may do everything is refused by the system itself, who may not, by us beforehand.
-    const write = (): string => new OutputFolder("/proc/mobiledetr/deep", []).write("x.png", "png", PIXEL);
+    const write = (): string =>
+      new OutputFolder("/proc/mobiledetr/deep", []).write("x.png", "png", encodePixel);
     expect(write).toThrow(/^\/proc\/mobiledetr\/deep: expected a folder that can be (made|written)/);
   });
 });

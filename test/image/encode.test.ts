@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { decodeImage } from "../../src/image/decode.ts";
-import { encodeImage, formatFromPath } from "../../src/image/encode.ts";
+import { encodeImage } from "../../src/image/encode.ts";
+import { formatFromPath } from "../../src/image/format-from-path.ts";
 import { toRgb } from "../../src/image/image.ts";
 import { sniffFormat } from "../../src/image/sniff.ts";
 import { noise, readPicture } from "./goldens.ts";
