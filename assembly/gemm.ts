@@ -3,7 +3,7 @@
  * (`packPanels`). K is read in segments (rows x taps x length), so that a convolution over a zero-framed channels-last
  * buffer is this product without im2col. Accumulates k upwards from the bias, in both tiles alike.
  *
- * Shaped by V8: 8 accumulators + 2 pixels + 4 weights + 1 are its 15 registers; the four steps are real branches
+ * Shaped by V8: 8 accumulators + 2 pixels + 2 weights and products of them fit its 15 registers; the four steps are real branches
  * because one merged block would spill.
  *
  * QUIRK: each step has a branch in its middle that is never taken (k is at least 1 there). V8 emits every multiplication

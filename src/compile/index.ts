@@ -51,14 +51,14 @@ function isOnHeap(tensor: Tensor): boolean {
 export function compile<Out>(model: Compilable<Out>, options: CompileOptions): Plan<Out> {
   const { shape, backend, passes = PASSES, exact = false, takeParameters = false, memoryFormat } = options;
   const { threads = backend.threads } = options;
-  checkShape(shape, "compile");
-  if (sizeOf(shape) === 0) fail("argument", "compile", "an input that is not empty", formatShape(shape));
-  if (!Number.isInteger(threads) || threads < 1 || threads > backend.threads) {
-    const expected = `threads: a whole number in [1, ${backend.threads}], those of the backend`;
-    fail("argument", "compile", expected, String(threads), "make the backend with more");
-  }
-  backend.engine.pool.check();
   try {
+    checkShape(shape, "compile");
+    if (sizeOf(shape) === 0) fail("argument", "compile", "an input that is not empty", formatShape(shape));
+    if (!Number.isInteger(threads) || threads < 1 || threads > backend.threads) {
+      const expected = `threads: a whole number in [1, ${backend.threads}], those of the backend`;
+      fail("argument", "compile", expected, String(threads), "make the backend with more");
+    }
+    backend.engine.pool.check();
     // Memory of the heap can outlive the tensors: it is then the graph's alone. Any other must be held to the end.
     const owned = takeParameters && [...model.slots()].every(({ tensor }) => isOnHeap(tensor));
     const graph = traceGraph(model, shape, { owned, memoryFormat });

@@ -2,7 +2,7 @@
 /**
  * The detector as most callers use it: asynchronous, on a thread of its own, so that the caller's event loop stays free
  * from the picture's bytes to its boxes. The work itself is in `pipeline.ts`. A thread that dies takes the calls with it
- * that were under way; the next call starts another, once.
+ * that were under way; the next call starts another, one for all that wait. Files are then read again by the paths given.
  */
 import { Worker } from "node:worker_threads";
 import { prepareRevectorize } from "../backend/wasm/revectorize.ts";

@@ -83,8 +83,8 @@ export class PoolWorker {
 
 /** The same port, handed over to this very thread; undefined where it is closed. */
 function passOn(port: MessagePort): MessagePort | undefined {
-  receiveMessageOnPort(port); // takes in that the other side was closed, if that is what waits there
   try {
+    receiveMessageOnPort(port); // takes in that the other side was closed, if that is what waits there
     return structuredClone(port, { transfer: [port] });
   } catch {
     return undefined;

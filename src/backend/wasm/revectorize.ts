@@ -6,7 +6,9 @@
  *
  * QUIRK: V8's flags belong to the process. What other threads of it compile in that moment (about 50 ms) is compiled with
  * them too, and could meet what V8 aborts on. A flag that the program itself set by `v8.setFlagsFromString` cannot be read:
- * it is set back to what the command line says, else to V8's default.
+ * it is set back to what the command line says, else to V8's default. A thread that is terminated while it compiles leaves
+ * the flags on. Threads keep out of each other's way from where one of them asked first: it and those that it starts
+ * afterwards. Who wants this in several threads asks for it in the one that starts them.
  */
 import { fail, messageOf } from "../../errors.ts";
 
@@ -31,7 +33,7 @@ const TRACED = /Decided? to vectorize/; // V8 says so for every tree of vectors 
 const V8_FLAG =
   /^--?(no-?)?(liftoff|wasm|experimental-wasm|trace-wasm|turbo|jitless|enable-avx|enable-sse|single-threaded)/;
 
-const TRIAL_MS = 30_000; // it takes 0.15 s on an idle machine
+const TRIAL_MS = 30_000; // it takes 0.15 to 0.3 s
 const TRIAL_OUTPUT_BYTES = 2 ** 26; // the trace is of the order of 200 KB
 const TRIAL_ENV = "MOBILEDETR_REVECTORIZE_TRIAL"; // set in a trial: one never starts another
 const TAKE_OVER_MS = 2 * TRIAL_MS; // who holds the lock so long was terminated, and never set the flags back
@@ -40,7 +42,7 @@ const KEY = "mobiledetr.revectorize"; // of worker_threads' environment data, wh
 const LOCK = 0;
 const TRIED = 1;
 
-/** What all threads of the process have in common. */
+/** What a thread that asked and those that it started afterwards have in common. */
 export interface Shared {
   /** The process's own flags of V8: threads that are started without arguments do not see them. */
   readonly flags: readonly string[];

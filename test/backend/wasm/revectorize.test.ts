@@ -1,13 +1,14 @@
 /**
- * The revectorizer: what is refused and why, which flags are set and set back; and, where MOBILEDETR_NODE24 names a Node 24 on
- * x64 with AVX2, the real thing in it: the same bits, V8's flags as before, and the reasons of its trial.
+ * The revectorizer: what is refused and why, which flags are set and set back; and, where this is a Node 24 on x64 with AVX2 or
+ * MOBILEDETR_NODE24 names one, the real thing in it: the same bits, V8's flags as before, and the reasons of its trial.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { checkEngine, flagChanges, flagsOf } from "../../../src/backend/wasm/revectorize.ts";
 import { createWasmBackend } from "../../../src/backend/wasm/wasm-backend.ts";
 
-const NODE24 = process.env.MOBILEDETR_NODE24;
+const CAN = process.versions.v8.startsWith("13.6.") && process.arch === "x64";
+const NODE24 = process.env.MOBILEDETR_NODE24 ?? (CAN ? process.execPath : undefined);
 const BUILT = new URL("../../../dist/backend/wasm/wasm-backend.js", import.meta.url).href;
 const PROBE = new URL("../../../dist/backend/wasm/revectorize-probe.js", import.meta.url);
 const EXPECTED =
