@@ -1,5 +1,5 @@
 /** Reading the options of the benchmarks' command lines: lists and whole numbers. Errors are of code "argument". */
-import { fail } from "../src/errors.ts";
+import { fail, messageOf } from "../src/errors.ts";
 
 /** The parts between commas; empty ones are dropped. */
 export function list(text: string): string[] {
@@ -30,4 +30,14 @@ export function some<Name extends string>(option: string, text: string, known: r
     (part) =>
       known.find((name) => name === part) ?? fail("argument", option, `some of ${known.join(", ")}`, part),
   );
+}
+
+/** What `read` gives; where it throws, the reason on standard error and undefined: then the exit code is 2. */
+export function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    console.error(messageOf(error));
+    return undefined;
+  }
 }

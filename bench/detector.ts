@@ -12,6 +12,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { fail, messageOf } from "../src/errors.ts";
+import { attempt } from "./arguments.ts";
 import { checkBuild } from "./build.ts";
 import { openCase } from "./cases.ts";
 import type { ContenderName } from "./contender.ts";
@@ -61,23 +62,18 @@ function earlier({ json, resume }: Options, machine: Machine, setup: Setup): Fin
 }
 
 async function main(): Promise<number> {
-  let options: Options;
-  let setup: Setup;
-  let engines: (EngineOption & { readonly label: string })[];
-  let findings: Finding[];
   const machine = describeMachine();
-  try {
-    options = readOptions(process.argv.slice(2));
+  const prepared = attempt(() => {
+    const options = readOptions(process.argv.slice(2));
     const { peers, rounds, warmup, cold, pauseMs, picture } = options;
-    setup = { peers, rounds, warmup, cold, pauseMs, picture };
+    const setup: Setup = { peers, rounds, warmup, cold, pauseMs, picture };
     checkPeers(peers);
     checkBuild();
-    engines = options.engines.map((engine) => ({ ...engine, label: labelOf(engine) }));
-    findings = earlier(options, machine, setup);
-  } catch (error) {
-    console.error(messageOf(error));
-    return 2;
-  }
+    const engines = options.engines.map((engine) => ({ ...engine, label: labelOf(engine) }));
+    return { options, setup, engines, findings: earlier(options, machine, setup) };
+  });
+  if (!prepared) return 2;
+  const { options, setup, engines, findings } = prepared;
   const { cases, threads, coldSize, json } = options;
   let failed = false;
   for (const { model, size } of cases) {

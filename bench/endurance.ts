@@ -10,8 +10,8 @@
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { fail, messageOf } from "../src/errors.ts";
-import { whole } from "./arguments.ts";
+import { fail } from "../src/errors.ts";
+import { attempt, whole } from "./arguments.ts";
 import { checkBuild } from "./build.ts";
 import { type Bounds, judge } from "./endurance-verdict.ts";
 import { describeMachine } from "./report.ts";
@@ -49,14 +49,12 @@ function readOptions(): Options {
 }
 
 async function main(): Promise<number> {
-  let options: Options;
-  try {
-    options = readOptions();
+  const options = attempt(() => {
+    const read = readOptions();
     checkBuild();
-  } catch (error) {
-    console.error(messageOf(error));
-    return 2;
-  }
+    return read;
+  });
+  if (!options) return 2;
   const { inferences, threads, picture, bounds } = options;
   const { loadDetector } = (await import(
     new URL("../dist/index.js", import.meta.url).href

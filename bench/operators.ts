@@ -13,7 +13,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { fail, messageOf } from "../src/errors.ts";
-import { whole, wholes } from "./arguments.ts";
+import { attempt, whole, wholes } from "./arguments.ts";
 import { checkBuild } from "./build.ts";
 import type { Run } from "./contender.ts";
 import { OPERATORS, type Operator } from "./operators/list.ts";
@@ -64,16 +64,14 @@ function readOptions(): Options {
 }
 
 async function main(): Promise<number> {
-  let options: Options;
-  try {
-    options = readOptions();
+  const options = attempt(() => {
+    const read = readOptions();
     if (!existsSync(PEER))
       fail("file", "bench/node_modules", "tfjs-backend-wasm", "none", "run `npm ci --prefix bench`");
     checkBuild();
-  } catch (error) {
-    console.error(messageOf(error));
-    return 2;
-  }
+    return read;
+  });
+  if (!options) return 2;
   const { threads, operators, json, ...plan } = options;
   const machine = describeMachine();
   const findings: OperatorFinding[] = [];

@@ -13,8 +13,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { DetectorOptions } from "../src/detector/options.ts";
-import { messageOf } from "../src/errors.ts";
-import { whole } from "./arguments.ts";
+import { attempt, whole } from "./arguments.ts";
 import { checkBuild } from "./build.ts";
 import { openCase } from "./cases.ts";
 import { peakGflops } from "./peak.ts";
@@ -69,14 +68,12 @@ function filesOf(variant: string, size: number): DetectorOptions {
 }
 
 async function main(): Promise<number> {
-  let options: Options;
-  try {
-    options = readOptions();
+  const options = attempt(() => {
+    const read = readOptions();
     checkBuild();
-  } catch (error) {
-    console.error(messageOf(error));
-    return 2;
-  }
+    return read;
+  });
+  if (!options) return 2;
   const { Pipeline } = (await import(
     new URL("../dist/detector/pipeline.js", import.meta.url).href
   )) as typeof import("../src/detector/pipeline.ts");

@@ -1,5 +1,4 @@
 /** mobiledetr: RT-DETR object detection with MobileNetV4 backbones. This is the detector; see the other entry points. */
-
 export { DEFAULT_MODEL } from "./detector/default-model.ts";
 export type { Detection } from "./detector/detections.ts";
 export { Detector, loadDetector } from "./detector/detector.ts";

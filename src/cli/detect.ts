@@ -1,5 +1,4 @@
 /** `mobiledetr detect`: pictures in, detections out as tables or JSON lines, boxes drawn. */
-
 import { DEFAULT_MODEL } from "../detector/default-model.ts";
 import type { Detection } from "../detector/detections.ts";
 import { type Detector, loadDetector } from "../detector/detector.ts";

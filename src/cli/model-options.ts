@@ -1,5 +1,4 @@
 /** The options that several commands share: which model, which weights, how it is computed. */
-
 import { DEFAULT_MODEL } from "../detector/default-model.ts";
 import type { ModelChoice } from "../detector/model-files.ts";
 import { VARIANT_NAMES } from "../models/mobilenetv4/variants.ts";

@@ -135,7 +135,7 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
   };
   try {
     let constantBytes = 0;
-    const numbers = new Numbers(graph, recording.blocks);
+    const numbers = new Numbers(recording.blocks);
     const copyIn = (block: Block, address: number): void => {
       const { data } = block;
       if (!data) return;
@@ -240,16 +240,9 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
 /** The numbers of constants, which are given back when they have been copied for the last time. */
 class Numbers {
   readonly #left = new Map<ArrayBufferLike, number>();
-  readonly #owned = new Set<ArrayBufferLike>();
   readonly #discarder = new Discarder();
 
-  constructor(graph: Graph, blocks: readonly Block[]) {
-    for (const { inputs } of graph.nodes) {
-      for (const view of inputs) {
-        const constant = view?.value.constant;
-        if (constant?.owned) this.#owned.add(constant.data.buffer);
-      }
-    }
+  constructor(blocks: readonly Block[]) {
     // Several constants may show one buffer.
     for (const { data } of blocks) {
       if (data) this.#left.set(data.buffer, (this.#left.get(data.buffer) ?? 0) + 1);
@@ -257,8 +250,8 @@ class Numbers {
   }
 
   /** The block's numbers were copied: they are discarded if they are the graph's and no other block shows them. */
-  copied({ data }: Block): void {
-    if (!data || !this.#owned.has(data.buffer)) return;
+  copied({ data, owned }: Block): void {
+    if (!data || !owned) return;
     const left = (this.#left.get(data.buffer) ?? 0) - 1;
     this.#left.set(data.buffer, left);
     if (left === 0) this.#discarder.discard(data);

@@ -54,6 +54,8 @@ export interface Block {
   readonly kind: "value" | "scratch" | "constant" | "table" | "packed";
   /** The numbers of a constant or a table. */
   readonly data?: TypedArray;
+  /** True where they are the graph's alone, and may be given back when they were copied. */
+  readonly owned: boolean;
   /** First and last runtime step that touches it; -1 where none does. */
   first: number;
   last: number;
@@ -117,8 +119,8 @@ export class Recording extends Engine {
     });
   }
 
-  #add(kind: Block["kind"], bytes: number, data?: TypedArray): Block {
-    const block: Block = { start: this.#next, bytes, kind, data, first: -1, last: -1 };
+  #add(kind: Block["kind"], bytes: number, data?: TypedArray, owned = false): Block {
+    const block: Block = { start: this.#next, bytes, kind, data, owned, first: -1, last: -1 };
     this.#next += Math.ceil((bytes + GAP_BYTES) / 64) * 64;
     this.blocks.push(block);
     return block;
@@ -153,7 +155,8 @@ export class Recording extends Engine {
     let storage = this.#storages.get(value);
     if (!storage) {
       const bytes = value.length * BYTES_PER_ELEMENT[value.dtype];
-      const { start } = this.#add(value.constant ? "constant" : "value", bytes, value.constant?.data);
+      const { constant } = value;
+      const { start } = this.#add(constant ? "constant" : "value", bytes, constant?.data, constant?.owned);
       storage = new RecordedStorage(this.#owner, value, start);
       this.#storages.set(value, storage);
     }

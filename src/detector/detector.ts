@@ -5,6 +5,7 @@
  * that were under way; the next call starts another, one for all that wait. Files are then read again by the paths given.
  */
 import { Worker } from "node:worker_threads";
+import { builtScript } from "../backend/wasm/built-script.ts";
 import { prepareRevectorize } from "../backend/wasm/revectorize.ts";
 import { describe, fail, MobileDetrError } from "../errors.ts";
 import { checkImage } from "../image/image.ts";
@@ -71,8 +72,7 @@ function sharedBytes(weights: DetectorOptions["weights"]): DetectorOptions["weig
 
 /** The source runs from `src` under a test runner, but a worker needs plain JavaScript: the built one. */
 function workerUrl(): URL {
-  const file = import.meta.url.endsWith(".ts") ? "../../dist/detector/worker.js" : "./worker.js";
-  return new URL(file, import.meta.url);
+  return builtScript(new URL("./worker.js", import.meta.url));
 }
 
 /** A loaded network on a thread of its own. Make one with {@link loadDetector}; `close()` it when done. */

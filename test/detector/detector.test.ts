@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/image/decode.ts";
-import { type Detector, loadDetector, MobileDetrError } from "../../src/index.ts";
+import { type Detector, loadDetector } from "../../src/index.ts";
 import { openSafetensors, type SafetensorsTensor, saveSafetensors } from "../../src/weights/safetensors.ts";
+import { rejection } from "./rejection.ts";
 
 const PICTURE = fileURLToPath(new URL("../../examples/pictures/cat.jpg", import.meta.url));
 const WEIGHTS = fileURLToPath(new URL("../../models/codes.f16.safetensors", import.meta.url));
@@ -24,16 +25,6 @@ afterAll(async () => {
   await detector.close();
   await rm(folder, { recursive: true });
 });
-
-/** The error of a promise that must reject with one of ours. */
-async function rejection(promise: Promise<unknown>): Promise<MobileDetrError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(MobileDetrError);
-  return error as MobileDetrError;
-}
 
 /** The default model's tensors, changed. */
 function changedWeights(

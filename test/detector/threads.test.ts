@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Pipeline } from "../../src/detector/pipeline.ts";
-import { loadDetector, MobileDetrError } from "../../src/index.ts";
+import { loadDetector, type MobileDetrError } from "../../src/index.ts";
+import { rejection } from "./rejection.ts";
 
 const PICTURE = fileURLToPath(new URL("../../examples/pictures/cat.jpg", import.meta.url));
 const WEIGHTS = fileURLToPath(new URL("../../models/codes.f16.safetensors", import.meta.url));
@@ -37,15 +38,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-async function rejection(promise: Promise<unknown>): Promise<MobileDetrError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(MobileDetrError);
-  return error as MobileDetrError;
-}
 
 describe("the detector's own thread dies", () => {
   it("calls under way are refused with code state, and the next call works: again and again", async () => {

@@ -10,9 +10,9 @@
  * not close channels at once (Deno), or cannot hand them over ({@link channelsTell}), the event and the pool's limit of
  * time are what is left.
  */
-import { existsSync } from "node:fs";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { fail, messageOf } from "../../errors.ts";
+import { messageOf } from "../../errors.ts";
+import { builtScript } from "./built-script.ts";
 
 /** What every worker of a pool is started with. */
 export interface WorkerShared {
@@ -100,10 +100,6 @@ function channelsTell(): boolean {
   return twice !== undefined;
 }
 
-/** Node cannot run a .ts worker: from the sources, the built one is used. */
 function workerUrl(): URL {
-  if (import.meta.url.endsWith(".js")) return new URL("./worker.js", import.meta.url);
-  const url = new URL("../../../dist/backend/wasm/worker.js", import.meta.url);
-  if (!existsSync(url)) fail("file", "WASM backend", url.pathname, "no such file", "run `npm run build`");
-  return url;
+  return builtScript(new URL("./worker.js", import.meta.url));
 }

@@ -225,8 +225,7 @@ export class Pool {
     Atomics.store(words, QUIT, 1);
     Atomics.add(words, GENERATION, 1);
     Atomics.notify(words, GENERATION);
-    Atomics.store(words, PARTICIPANTS, 0); // or one that has read QUIT already could go to sleep on it
-    Atomics.notify(words, PARTICIPANTS);
+    this.#admit(0); // wakes those that were kept out, and lets none go to sleep that read QUIT before
     await this.#crew.end();
   }
 }

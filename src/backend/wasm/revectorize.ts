@@ -11,6 +11,7 @@
  * afterwards. Who wants this in several threads asks for it in the one that starts them.
  */
 import { fail, messageOf } from "../../errors.ts";
+import { builtScript } from "./built-script.ts";
 
 /**
  * V8's major and minor versions where it is known to work and to gain. Measured: 12.4 (Node 22) gains nothing; 14.1 and 14.6
@@ -166,9 +167,7 @@ function tryInChild(flags: readonly string[]): void {
   const { spawnSync } = process.getBuiltinModule("node:child_process");
   const { fileURLToPath } = process.getBuiltinModule("node:url");
   const { NODE_OPTIONS: _, ...env } = process.env; // loaders are not for the trial
-  // From the sources, the built one is used: Node may not run a .ts file.
-  const file = import.meta.url.endsWith(".js") ? "./" : "../../../dist/backend/wasm/";
-  const script = fileURLToPath(new URL(`${file}revectorize-probe.js`, import.meta.url));
+  const script = fileURLToPath(builtScript(new URL("./revectorize-probe.js", import.meta.url)));
   let trial: ReturnType<typeof spawnSync>;
   try {
     trial = spawnSync(process.execPath, [...flags, TRACE, script], {
