@@ -3,12 +3,14 @@
  * (`packPanels`). K is read in segments (rows x taps x length), so that a convolution over a zero-framed channels-last
  * buffer is this product without im2col. Accumulates k upwards from the bias, in both tiles alike.
  *
- * Shaped by V8: 8 accumulators + 2 pixels + 2 weights and products of them fit its 15 registers; the four steps are real branches
- * because one merged block would spill.
+ * Shaped by V8: 8 accumulators, 4 weights, 2 pixels and a product fit its 15 registers; the four steps are real branches because
+ * one merged block would spill.
  *
- * QUIRK: each step has a branch in its middle that is never taken (k is at least 1 there). V8 emits every multiplication
- * right before its addition; AMD's cores hand instructions to their multipliers and adders by their place in the stream,
- * and an unbroken run of such pairs keeps half of them idle. The branch shifts the second half: a tenth faster.
+ * QUIRK: where the loop is left, `meet` would store sums of accumulators of the two pixels if k were far below 0, which it
+ * never is. V8's TurboFan orders a block by walking up from the last user of each value: without a common user it walks
+ * from one accumulator to the next and puts each multiplication right before its addition; with one it puts the two
+ * multiplications before the two additions. AMD's cores hand instructions to their multipliers and adders by their place
+ * in the stream: an unbroken run of single pairs keeps half of them idle, double pairs do not.
  */
 import { clamped, finish, limitsOf } from "./epilogue";
 
@@ -39,6 +41,29 @@ function storeLanes(y: usize, count: i32, c0: v128, c1: v128, c2: v128, c3: v128
   if (lanes > 0) v128.store_lane<f32>(y, rest, 0);
   if (lanes > 1) v128.store_lane<f32>(y, rest, 1, 4);
   if (lanes > 2) v128.store_lane<f32>(y, rest, 2, 8);
+}
+
+/** Never does anything, for k >= -100: see the file's head. */
+// @ts-ignore: decorator
+@inline
+function meet(
+  k: i32,
+  at: usize,
+  a0: v128,
+  a1: v128,
+  a2: v128,
+  a3: v128,
+  b0: v128,
+  b1: v128,
+  b2: v128,
+  b3: v128,
+): void {
+  if (k < -100) {
+    v128.store(at, f32x4.add(a0, b0));
+    v128.store(at, f32x4.add(a1, b1), 16);
+    v128.store(at, f32x4.add(a2, b2), 32);
+    v128.store(at, f32x4.add(a3, b3), 48);
+  }
 }
 
 /**
@@ -83,81 +108,83 @@ export function pairs2x16(
         while (true) {
           let w0 = v128.load(w);
           let w1 = v128.load(w, 16);
+          let w2 = v128.load(w, 32);
+          let w3 = v128.load(w, 48);
           let u = v128.load32_splat(p);
           let v = v128.load32_splat(q);
           a0 = f32x4.add(a0, f32x4.mul(u, w0));
-          a1 = f32x4.add(a1, f32x4.mul(u, w1));
           b0 = f32x4.add(b0, f32x4.mul(v, w0));
+          a1 = f32x4.add(a1, f32x4.mul(u, w1));
           b1 = f32x4.add(b1, f32x4.mul(v, w1));
-          if (k < 0) break; // never: see the file's head
-          w0 = v128.load(w, 32);
-          w1 = v128.load(w, 48);
-          a2 = f32x4.add(a2, f32x4.mul(u, w0));
-          a3 = f32x4.add(a3, f32x4.mul(u, w1));
-          b2 = f32x4.add(b2, f32x4.mul(v, w0));
-          b3 = f32x4.add(b3, f32x4.mul(v, w1));
+          a2 = f32x4.add(a2, f32x4.mul(u, w2));
+          b2 = f32x4.add(b2, f32x4.mul(v, w2));
+          a3 = f32x4.add(a3, f32x4.mul(u, w3));
+          b3 = f32x4.add(b3, f32x4.mul(v, w3));
           if (k <= 1) {
+            meet(k, x, a0, a1, a2, a3, b0, b1, b2, b3);
             w += 64;
             break;
           }
           w0 = v128.load(w, 64);
           w1 = v128.load(w, 80);
+          w2 = v128.load(w, 96);
+          w3 = v128.load(w, 112);
           u = v128.load32_splat(p, 4);
           v = v128.load32_splat(q, 4);
           a0 = f32x4.add(a0, f32x4.mul(u, w0));
-          a1 = f32x4.add(a1, f32x4.mul(u, w1));
           b0 = f32x4.add(b0, f32x4.mul(v, w0));
+          a1 = f32x4.add(a1, f32x4.mul(u, w1));
           b1 = f32x4.add(b1, f32x4.mul(v, w1));
-          if (k < -1) break;
-          w0 = v128.load(w, 96);
-          w1 = v128.load(w, 112);
-          a2 = f32x4.add(a2, f32x4.mul(u, w0));
-          a3 = f32x4.add(a3, f32x4.mul(u, w1));
-          b2 = f32x4.add(b2, f32x4.mul(v, w0));
-          b3 = f32x4.add(b3, f32x4.mul(v, w1));
+          a2 = f32x4.add(a2, f32x4.mul(u, w2));
+          b2 = f32x4.add(b2, f32x4.mul(v, w2));
+          a3 = f32x4.add(a3, f32x4.mul(u, w3));
+          b3 = f32x4.add(b3, f32x4.mul(v, w3));
           if (k <= 2) {
+            meet(k, x, a0, a1, a2, a3, b0, b1, b2, b3);
             w += 128;
             break;
           }
           w0 = v128.load(w, 128);
           w1 = v128.load(w, 144);
+          w2 = v128.load(w, 160);
+          w3 = v128.load(w, 176);
           u = v128.load32_splat(p, 8);
           v = v128.load32_splat(q, 8);
           a0 = f32x4.add(a0, f32x4.mul(u, w0));
-          a1 = f32x4.add(a1, f32x4.mul(u, w1));
           b0 = f32x4.add(b0, f32x4.mul(v, w0));
+          a1 = f32x4.add(a1, f32x4.mul(u, w1));
           b1 = f32x4.add(b1, f32x4.mul(v, w1));
-          if (k < -2) break;
-          w0 = v128.load(w, 160);
-          w1 = v128.load(w, 176);
-          a2 = f32x4.add(a2, f32x4.mul(u, w0));
-          a3 = f32x4.add(a3, f32x4.mul(u, w1));
-          b2 = f32x4.add(b2, f32x4.mul(v, w0));
-          b3 = f32x4.add(b3, f32x4.mul(v, w1));
+          a2 = f32x4.add(a2, f32x4.mul(u, w2));
+          b2 = f32x4.add(b2, f32x4.mul(v, w2));
+          a3 = f32x4.add(a3, f32x4.mul(u, w3));
+          b3 = f32x4.add(b3, f32x4.mul(v, w3));
           if (k <= 3) {
+            meet(k, x, a0, a1, a2, a3, b0, b1, b2, b3);
             w += 192;
             break;
           }
           w0 = v128.load(w, 192);
           w1 = v128.load(w, 208);
+          w2 = v128.load(w, 224);
+          w3 = v128.load(w, 240);
           u = v128.load32_splat(p, 12);
           v = v128.load32_splat(q, 12);
           a0 = f32x4.add(a0, f32x4.mul(u, w0));
-          a1 = f32x4.add(a1, f32x4.mul(u, w1));
           b0 = f32x4.add(b0, f32x4.mul(v, w0));
+          a1 = f32x4.add(a1, f32x4.mul(u, w1));
           b1 = f32x4.add(b1, f32x4.mul(v, w1));
-          if (k < -3) break;
-          w0 = v128.load(w, 224);
-          w1 = v128.load(w, 240);
-          a2 = f32x4.add(a2, f32x4.mul(u, w0));
-          a3 = f32x4.add(a3, f32x4.mul(u, w1));
-          b2 = f32x4.add(b2, f32x4.mul(v, w0));
-          b3 = f32x4.add(b3, f32x4.mul(v, w1));
+          a2 = f32x4.add(a2, f32x4.mul(u, w2));
+          b2 = f32x4.add(b2, f32x4.mul(v, w2));
+          a3 = f32x4.add(a3, f32x4.mul(u, w3));
+          b3 = f32x4.add(b3, f32x4.mul(v, w3));
           w += 256;
           p += 16;
           q += 16;
           k -= 4;
-          if (k <= 0) break;
+          if (k <= 0) {
+            meet(k, x, a0, a1, a2, a3, b0, b1, b2, b3);
+            break;
+          }
         }
         t0 += tapBytes;
         t1 += tapBytes;
