@@ -1,0 +1,32 @@
+/**
+ * What the kit needs of an implementation, ours or foreign: one function. Adapters are in `adapters/`; the same request and
+ * response travel as files to programs in other languages (docs/conformance-protocol.md).
+ */
+import type { HostTensors } from "./host-tensor.ts";
+import type { Subject } from "./manifest.ts";
+
+/** One thing to run. */
+export interface RunRequest {
+  /** The case's id, or id#path for one module of a case that is fed with golden inputs. */
+  readonly id: string;
+  readonly subject: Subject;
+  readonly inputs: HostTensors;
+  readonly parameters: HostTensors;
+  /** Names that are wanted: every golden's name of the case. A runtime gives those that it can. */
+  readonly outputs: readonly string[];
+}
+
+/** What became of it. */
+export type RunResponse =
+  | { readonly status: "done"; readonly outputs: HostTensors; readonly seconds: number }
+  /** The runtime has no such thing: not a failure. */
+  | { readonly status: "unsupported"; readonly message: string }
+  | { readonly status: "failed"; readonly message: string };
+
+/** An implementation under test. */
+export interface Runtime {
+  /** "mobiledetr compiled", "onnxruntime 1.30". */
+  readonly name: string;
+  run(request: RunRequest): Promise<RunResponse>;
+  close(): Promise<void>;
+}

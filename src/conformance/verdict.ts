@@ -1,0 +1,77 @@
+/** What a comparison finds: per tensor, per case, per run. Made by `compare.ts` and `session.ts`, shown by `report/`. */
+import type { Level } from "./manifest.ts";
+
+/** Distances between a tensor and its golden, over the elements that are compared. */
+export interface Metrics {
+  readonly count: number;
+  /** Greatest |got - expected|, and where (flat index into the whole tensor). */
+  readonly maxAbs: number;
+  readonly maxAbsAt: number;
+  /** Greatest |got - expected| / |expected| over expected elements above the rule's floor. */
+  readonly maxRel: number;
+  /** Greatest distance in units in the last place of f32. */
+  readonly maxUlp: number;
+  /** Cosine of the angle between the two as vectors; NaN where one is zero. */
+  readonly cosine: number;
+  /** 10 log10(sum of expected^2 / sum of differences^2), dB; Infinity where nothing differs. */
+  readonly snr: number;
+  /** Elements out of tolerance, as a share of `count`. */
+  readonly outside: number;
+  /** NaN or infinite elements that the golden has not. */
+  readonly nonFinite: number;
+}
+
+/** How a tensor was fed: by the runtime's own predecessors, or by goldens. */
+export type Mode = "chained" | "forced";
+
+/** One tensor. */
+export interface TensorVerdict {
+  readonly name: string;
+  readonly mode: Mode;
+  readonly status: "equal" | "within" | "outside" | "missing" | "shape" | "expected-failure";
+  readonly rule: string;
+  readonly metrics?: Metrics;
+  /** Shapes and sets in words: "got [1, 64, 20, 20], expected [1, 20, 20, 64]", "2 of 300 queries differ, margin 3e-7". */
+  readonly note?: string;
+  /** The golden is ill-conditioned: why. */
+  readonly conditioning?: string;
+}
+
+/** A guess at the cause, the likeliest first. */
+export interface Diagnosis {
+  /** "batch-norm-eps", "relu-for-relu6", "bgr". */
+  readonly mistake: string;
+  /** In a sentence, with the measured pattern: "channels 0 and 2 are exchanged: cosine 0.999999 after exchanging them". */
+  readonly because: string;
+  /** What to look at or change. */
+  readonly mend: string;
+  /** 0..1: how much of the difference the guess explains. */
+  readonly explains: number;
+}
+
+/** One case. */
+export interface CaseVerdict {
+  readonly id: string;
+  readonly level: Level;
+  readonly title: string;
+  readonly status: "passed" | "failed" | "unsupported" | "error" | "expected-failure" | "unexpected-pass";
+  readonly message?: string;
+  readonly tensors: readonly TensorVerdict[];
+  /** The first tensor outside in order of making, with what forced mode says of it: culprit, or victim of an earlier one. */
+  readonly firstDivergence?: {
+    readonly name: string;
+    readonly forced?: TensorVerdict;
+    readonly diagnoses: readonly Diagnosis[];
+  };
+  readonly seconds: number;
+}
+
+/** A run of the kit on a runtime. */
+export interface RunVerdict {
+  readonly format: number;
+  readonly runtime: string;
+  readonly kit: string;
+  readonly started: string;
+  readonly seconds: number;
+  readonly cases: readonly CaseVerdict[];
+}
