@@ -1,5 +1,7 @@
 /** What is at a path, without exceptions. */
 import { type BigIntStats, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { fail, messageOf } from "../errors.ts";
 
 /**
  * The status of what is at a path, links followed; undefined where nothing can be told: it is not there, the path leads
@@ -17,4 +19,19 @@ export function statusOf(path: string): BigIntStats | undefined {
 export function identityOf(path: string): string | undefined {
   const status = statusOf(path);
   return status && `${status.dev}:${status.ino}`;
+}
+
+/** The path from the root. Throws code "file" where it is relative and the working folder is gone. */
+export function absolutePath(path: string): string {
+  try {
+    return resolve(path);
+  } catch (error) {
+    fail(
+      "file",
+      path,
+      "an absolute path or a working folder that exists",
+      messageOf(error),
+      "change to another folder",
+    );
+  }
 }

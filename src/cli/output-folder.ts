@@ -3,12 +3,12 @@
  * source is ever overwritten; a file of an earlier run is.
  */
 import { accessSync, constants, mkdirSync } from "node:fs";
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { fail, messageOf } from "../errors.ts";
 import { formatFromPath } from "../image/format-from-path.ts";
 import type { ImageFormat } from "../image/sniff.ts";
 import { writeFileWhole } from "../weights/file-source.ts";
-import { identityOf, statusOf } from "./file-status.ts";
+import { absolutePath, identityOf, statusOf } from "./file-status.ts";
 
 /** Makes the folder on the first picture. */
 export class OutputFolder {
@@ -30,7 +30,7 @@ export class OutputFolder {
   write(source: string, format: ImageFormat, encode: (format: ImageFormat) => Uint8Array): string {
     const name = pictureName(source, format);
     try {
-      makeFolder(resolve(this.#path));
+      makeFolder(absolutePath(this.#path));
     } catch (error) {
       fail("file", this.#path, "a folder that can be made", messageOf(error));
     }
@@ -56,7 +56,7 @@ export class OutputFolder {
 
 /** The source's file name, with another ending behind it where its own says neither JPEG nor PNG. */
 function pictureName(source: string, format: ImageFormat): string {
-  const name = basename(resolve(source));
+  const name = basename(absolutePath(source));
   try {
     formatFromPath(name);
     return name;
@@ -79,14 +79,14 @@ function makeFolder(path: string): void {
 
 /** The nearest folder above that exists must be one, and writable. */
 function checkWritable(path: string): void {
-  let at = resolve(path);
+  let at = absolutePath(path);
   let status = statusOf(at);
   while (!status && dirname(at) !== at) {
     at = dirname(at);
     status = statusOf(at);
   }
   if (!status?.isDirectory())
-    fail("file", path, "a folder", at === resolve(path) ? "a file" : `a path through the file ${at}`);
+    fail("file", path, "a folder", at === absolutePath(path) ? "a file" : `a path through the file ${at}`);
   try {
     accessSync(at, constants.W_OK | constants.X_OK);
   } catch {

@@ -3,7 +3,7 @@
  * those that a PyTorch script writes and reads, and the network is not fused unless asked.
  */
 import { accessSync, constants } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Backend } from "../backend/backend.ts";
 import { referenceBackend } from "../backend/reference/reference.ts";
 import { createWasmBackend, type WasmBackend } from "../backend/wasm/wasm-backend.ts";
@@ -27,7 +27,7 @@ import {
 import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { EXIT_DONE, EXIT_FAILED } from "./exit-codes.ts";
-import { identityOf, statusOf } from "./file-status.ts";
+import { absolutePath, identityOf, statusOf } from "./file-status.ts";
 import {
   BACKEND_NAMES,
   BACKEND_OPTIONS,
@@ -161,7 +161,7 @@ function checkOutput(output: string, inputs: readonly (string | undefined)[]): v
       target.isDirectory() ? "a directory" : "a device or pipe",
     );
   }
-  const folder = dirname(resolve(output));
+  const folder = dirname(absolutePath(output));
   if (!statusOf(folder)?.isDirectory()) {
     fail("file", output, "a file in a folder that exists", `no folder ${folder}`);
   }

@@ -1,7 +1,7 @@
 /** Which pictures words stand for, and where annotated ones go. */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { OutputFolder } from "../../src/cli/output-folder.ts";
 import { expandSources } from "../../src/cli/sources.ts";
 import { decodeImage } from "../../src/image/decode.ts";
@@ -113,5 +113,18 @@ describe("OutputFolder", () => {
     const write = (): string =>
       new OutputFolder("/proc/mobiledetr/deep", []).write("x.png", "png", encodePixel);
     expect(write).toThrow(/^\/proc\/mobiledetr\/deep: expected a folder that can be (made|written)/);
+  });
+
+  it("says so where the working folder was deleted", () => {
+    const cwd = vi.spyOn(process, "cwd").mockImplementation(() => {
+      throw new Error("ENOENT: no such file or directory, uv_cwd");
+    });
+    try {
+      expect(() => new OutputFolder("runs", [])).toThrow(
+        /^runs: expected an absolute path or a working folder that exists, got ENOENT.*change to another folder/,
+      );
+    } finally {
+      cwd.mockRestore();
+    }
   });
 });
