@@ -18,7 +18,7 @@ const SOURCES = [
   "tsconfig.json",
   "tsconfig.build.json",
 ];
-const PRODUCTS = ["build/kernels.wasm", "dist/.built"];
+const PRODUCTS = ["build/kernels.wasm", "build/jpeg.wasm", "dist/.built"];
 
 /** When the newest file at or below a path was changed; folders too, so that a deleted file counts. */
 function newest(path) {

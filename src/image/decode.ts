@@ -1,7 +1,6 @@
 /**
  * From a file's bytes to pixels: tells the format, decodes, applies EXIF orientation. Reads no files itself. Always RGB,
- * always 8 bits, as OpenCV's imread(IMREAD_COLOR) followed by BGR to RGB: PNG bit for bit, JPEG within a few levels
- * (jpeg.ts says why).
+ * always 8 bits, bit for bit as OpenCV's imread(IMREAD_COLOR) followed by BGR to RGB.
  */
 import { fail } from "../errors.ts";
 import type { ImageData8 } from "./image.ts";
@@ -16,6 +15,14 @@ export interface DecodeOptions {
   readonly source?: string;
   /** The most pixels that a header may declare. Default {@link DEFAULT_MAX_PIXELS}, 134 megapixels. */
   readonly maxPixels?: number;
+  /**
+   * What becomes of a JPEG whose coded data is cut off or damaged. "error" (default) refuses it, by what is wrong: boxes on
+   * half a picture are no boxes of that picture. "fill" decodes it as far as it goes, as libjpeg does: what is missing is
+   * grey, or in progressive files without detail. Headers that are damaged are refused either way, and so is a PNG.
+   */
+  readonly damaged?: "error" | "fill";
+  /** Told, once for each, what was wrong with a picture that was filled: "photo.jpg: coded data ends early; ...". */
+  readonly onWarning?: (message: string) => void;
 }
 
 /**
@@ -25,7 +32,7 @@ export interface DecodeOptions {
  * code "memory" for a header above `maxPixels`, before anything is allocated; code "argument" for what is not bytes.
  */
 export function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): ImageData8 {
-  const { source: where = "image", maxPixels = DEFAULT_MAX_PIXELS } = options;
+  const { source: where = "image", maxPixels = DEFAULT_MAX_PIXELS, damaged = "error", onWarning } = options;
   if (!(bytes instanceof Uint8Array)) {
     fail(
       "argument",
@@ -35,8 +42,13 @@ export function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Ima
     );
   }
   if (!(maxPixels >= 1)) fail("argument", `${where}: maxPixels`, "a number of at least 1", `${maxPixels}`);
+  if (damaged !== "error" && damaged !== "fill") {
+    fail("argument", `${where}: damaged`, '"error" or "fill"', JSON.stringify(damaged));
+  }
   const { format, name } = sniffFormat(bytes);
-  if (format === "jpeg") return decodeJpeg(bytes, maxPixels, where);
+  if (format === "jpeg") {
+    return decodeJpeg(bytes, { maxPixels, where, fill: damaged === "fill", onWarning });
+  }
   if (format === "png") return decodePng(bytes, maxPixels, where);
   fail("format", where, "a JPEG or PNG picture", name, "convert it to JPEG or PNG");
 }

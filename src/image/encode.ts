@@ -1,8 +1,9 @@
 /** From pixels to a file's bytes: PNG (lossless) or baseline JPEG (4:4:4), through pngjs and jpeg-js. Writes no file. */
 import { fail, messageOf } from "../errors.ts";
 import { checkImage, type ImageData8, toRgb } from "./image.ts";
+import { encodeJpegStream } from "./jpeg-vendor.ts";
 import type { ImageFormat } from "./sniff.ts";
-import { encodeJpegStream, encodePngStream } from "./vendor.ts";
+import { encodePngStream } from "./vendor.ts";
 
 /** How {@link encodeImage} encodes. */
 export interface EncodeOptions {

@@ -5,11 +5,12 @@
 import { fail } from "../errors.ts";
 import { checkDeclaredSize } from "./limits.ts";
 
-/** One colour component: its sampling factors, 1..4. */
+/** One colour component: its sampling factors, 1..4, and the number of its quantisation table, 0..3. */
 export interface JpegComponent {
   readonly id: number;
   readonly h: number;
   readonly v: number;
+  readonly table: number;
 }
 
 /** The frame header. */
@@ -18,15 +19,13 @@ export interface JpegFrame {
   readonly height: number;
   readonly progressive: boolean;
   readonly components: readonly JpegComponent[];
+  /** The largest sampling factors: a coding unit is 8 maxH by 8 maxV pixels. */
+  readonly maxH: number;
+  readonly maxV: number;
 }
 
-/** The blocks of 8 x 8 samples that hold the picture's components, those past its borders included. */
-export function countBlocks({ width, height, components }: JpegFrame): number {
-  const maxH = Math.max(...components.map((c) => c.h));
-  const maxV = Math.max(...components.map((c) => c.v));
-  const units = Math.ceil(width / (8 * maxH)) * Math.ceil(height / (8 * maxV));
-  return units * components.reduce((sum, { h, v }) => sum + h * v, 0);
-}
+const PROGRESSIVE = 0xc2;
+const TO_CONVERT = "convert the picture to baseline or progressive JPEG, or to PNG";
 
 /** Frame kinds that are refused, by marker. */
 const OTHER_FRAMES: Readonly<Record<number, string>> = {
@@ -45,13 +44,12 @@ const OTHER_FRAMES: Readonly<Record<number, string>> = {
 /** Reads the body of a frame header (SOFn) and checks it. Throws code "format", or "memory" above `maxPixels`. */
 export function readFrame(marker: number, body: Uint8Array, maxPixels: number, where: string): JpegFrame {
   const other = OTHER_FRAMES[marker];
-  const mend = "convert the picture to baseline or progressive JPEG, or to PNG";
-  if (other) fail("format", where, "baseline or progressive JPEG", other, mend);
+  if (other) fail("format", where, "baseline or progressive JPEG", other, TO_CONVERT);
   if (body.length < 6 || body.length < 6 + body[5] * 3) {
     corrupt(where, "a frame header of 6 bytes and 3 for each component", `${body.length}`);
   }
   const precision = body[0];
-  if (precision !== 8) fail("format", where, "8 bits a sample", `${precision}`, mend);
+  if (precision !== 8) fail("format", where, "8 bits a sample", `${precision}`, TO_CONVERT);
   const height = (body[1] << 8) | body[2];
   const width = (body[3] << 8) | body[4];
   checkDeclaredSize(width, height, maxPixels, where);
@@ -59,7 +57,7 @@ export function readFrame(marker: number, body: Uint8Array, maxPixels: number, w
   if (count !== 1 && count !== 3 && count !== 4) corrupt(where, "1, 3 or 4 colour components", `${count}`);
   const components: JpegComponent[] = [];
   for (let i = 6; i < 6 + count * 3; i += 3) {
-    const component = { id: body[i], h: body[i + 1] >> 4, v: body[i + 1] & 15 };
+    const component = { id: body[i], h: body[i + 1] >> 4, v: body[i + 1] & 15, table: body[i + 2] };
     if (Math.min(component.h, component.v) < 1 || Math.max(component.h, component.v) > 4) {
       corrupt(where, "sampling factors 1..4", `${component.h} x ${component.v}`);
     }
@@ -68,7 +66,14 @@ export function readFrame(marker: number, body: Uint8Array, maxPixels: number, w
     }
     components.push(component);
   }
-  return { width, height, progressive: marker === 0xc2, components };
+  const maxH = Math.max(...components.map((c) => c.h));
+  const maxV = Math.max(...components.map((c) => c.v));
+  for (const { h, v } of components) {
+    if (maxH % h === 0 && maxV % v === 0) continue;
+    const got = `${h} x ${v} beside ${maxH} x ${maxV}`;
+    fail("format", where, "sampling factors that divide the largest", got, TO_CONVERT); // as in libjpeg
+  }
+  return { width, height, progressive: marker === PROGRESSIVE, components, maxH, maxV };
 }
 
 /** Refuses data that cannot be right. */

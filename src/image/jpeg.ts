@@ -1,75 +1,170 @@
 /**
- * JPEG to RGB: baseline, extended and progressive Huffman coding, 8 bits, grey, YCbCr, RGB, CMYK and YCCK. Entropy
- * decoding and inverse DCT are jpeg-js's, chroma up-sampling and colour conversion libjpeg-turbo's (jpeg-colour.ts).
- * Not supported: arithmetic coding, 12 bits, lossless, and some progressive files with restart markers.
- * Not bit-exact to libjpeg: jpeg-js's inverse DCT rounds differently, by one level in most samples that differ at all.
- * In colour that comes to at most 3 levels on everything tried, 0.15 on average (CMYK: 3, and 1.1 on average).
+ * JPEG to RGB, bit for bit as libjpeg-turbo does it with its default settings: baseline, extended and progressive Huffman
+ * coding, 8 bits, grey, YCbCr, RGB, CMYK and YCCK (the last two to RGB as OpenCV does), all whole sampling ratios, any
+ * scans. Not supported, as in most builds of libjpeg: arithmetic coding, 12 bits, lossless, hierarchical.
+ * Segments are read here, coded data in WebAssembly (assembly/jpeg). A file of one scan goes through in strips of 8 to 32
+ * rows; of others all coefficients are kept until the last scan.
  */
-import { fail, MobileDetrError, messageOf } from "../errors.ts";
+import { fail, messageOf } from "../errors.ts";
 import { applyOrientation } from "./exif.ts";
 import type { ImageData8 } from "./image.ts";
-import { yccToRgb } from "./jpeg-colour.ts";
-import { corrupt, countBlocks, failTruncated } from "./jpeg-frame.ts";
-import { readJpegFile } from "./jpeg-header.ts";
-import { decodeJpegStream, freeHeapBytes, JPEG_HEAP_BYTES_PER_BLOCK, type JpegPixels } from "./vendor.ts";
+import { BAD_CODE, DATA_ENDED, JpegDecoder, NO_MARKER, RESTART_LOST } from "./jpeg-decoder.ts";
+import { corrupt, failTruncated, type JpegFrame } from "./jpeg-frame.ts";
+import { JpegReader, type Stop } from "./jpeg-reader.ts";
+import { type JpegScan, ScanLedger } from "./jpeg-scan.ts";
 
-/** jpeg-js's own count: 4 bytes a coefficient and 1 a sample, 64 to the block; then 4 and 3 bytes of output a pixel. */
-const COUNTED_BYTES_PER_BLOCK = 64 * 5;
-const COUNTED_BYTES_PER_PIXEL = 7;
-/** For tables. */
-const SPARE_MEGABYTES = 16;
+/** How {@link decodeJpeg} names and bounds its input. */
+export interface JpegOptions {
+  /** The most pixels that a header may declare. */
+  readonly maxPixels: number;
+  /** Names the source in errors and warnings. */
+  readonly where: string;
+  /** Whether coded data that is cut off or damaged is decoded as far as it goes; else it is refused. */
+  readonly fill: boolean;
+  /** Told what was wrong with a picture that was filled. */
+  readonly onWarning?: (message: string) => void;
+}
 
 /**
- * Decodes a JPEG file to RGB with its EXIF orientation applied. `where` names the source in errors. Throws code
- * "format", or "memory" for a picture above `maxPixels`.
+ * Decodes a JPEG file to RGB with its EXIF orientation applied. Throws code "format"; code "memory" for a picture above
+ * `maxPixels` or more memory than there is.
  */
-export function decodeJpeg(bytes: Uint8Array, maxPixels: number, where: string): ImageData8 {
-  const { frame, colour, orientation, restarts, ended, stream } = readJpegFile(bytes, maxPixels, where);
-  const { width, height } = frame;
-  const blocks = countBlocks(frame);
-  const counted = blocks * COUNTED_BYTES_PER_BLOCK + width * height * COUNTED_BYTES_PER_PIXEL;
-  const maxMegabytes = Math.ceil(counted / 2 ** 20) + SPARE_MEGABYTES;
-  checkHeap(blocks, `${width} x ${height} pixels`, where);
-  let pixels: JpegPixels;
+export function decodeJpeg(bytes: Uint8Array, options: JpegOptions): ImageData8 {
+  const { maxPixels, where } = options;
+  const reader = new JpegReader(bytes, maxPixels, where);
+  const scan = reader.next(true);
+  const { frame } = reader;
+  if (typeof scan === "string" || !frame) return refuseWithoutScan(scan, frame, bytes.length, where);
+  const ledger = new ScanLedger(frame, where);
+  ledger.add(scan);
+  if (!options.fill) ledger.requireBytes(scan, bytes.length - reader.at);
+  // Like libjpeg, look no further than the first scan where that can be all of the picture.
+  const single = !frame.progressive && scan.components.length === frame.components.length;
+  const data = allocate(frame, where);
+  const decoder = new JpegDecoder(frame, bytes.subarray(reader.at), !single, where);
   try {
-    pixels = decodeJpegStream(stream, false, maxMegabytes);
-  } catch (error) {
-    // QUIRK: jpeg-js reads past the last block of a scan of one component whose blocks the restart interval does not
-    // divide. Blocks outside the picture hide that but for the odd block row of a sub-sampled progressive picture.
-    if (frame.progressive && restarts && ended && /unexpected marker/.test(messageOf(error))) {
-      const mend = "save the picture again without restart markers";
-      fail(
-        "format",
-        where,
-        "a JPEG picture of a kind that is supported",
-        "progressive coding with restart markers",
-        mend,
-      );
+    if (single) {
+      beginScan(decoder, reader, frame, scan, reader.at, where);
+      decoder.beginRows(reader.colour(frame), null);
+    } else {
+      decodeScans(decoder, reader, frame, ledger, scan, bytes.length, options);
+      decoder.beginRows(reader.colour(frame), frame.progressive ? ledger.knownBits() : null);
     }
-    refuse(error, `${width} x ${height} pixels`, where);
+    for (let at = 0; at < data.length; ) {
+      const rows = decoder.nextRows();
+      data.set(rows, at);
+      at += rows.length;
+      if (!options.fill) refuseDamage(decoder.damage(), frame, where);
+    }
+    if (options.fill) warnOfDamage(decoder.damage(), options);
+  } finally {
+    decoder.release();
   }
-  if (colour === "ycc") yccToRgb(pixels.data, width, height, frame.components);
-  return applyOrientation({ data: pixels.data, width, height, channels: 3 }, orientation);
+  const { width, height } = frame;
+  return applyOrientation({ data, width, height, channels: 3 }, reader.orientation);
 }
 
-/** Refuses before jpeg-js runs the engine out of heap, which no code can catch. */
-function checkHeap(blocks: number, size: string, where: string): void {
-  const needed = blocks * JPEG_HEAP_BYTES_PER_BLOCK;
-  const free = freeHeapBytes();
-  if (needed <= free) return;
-  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MB of JavaScript heap`;
-  const mend = "shrink the picture, or give the engine more heap: node --max-old-space-size=MB";
-  fail("memory", where, `${megabytes(needed)} for a JPEG of ${size}`, `${megabytes(free)} free`, mend);
+/** Decodes all scans into the decoder's memory. */
+function decodeScans(
+  decoder: JpegDecoder,
+  reader: JpegReader,
+  frame: JpegFrame,
+  ledger: ScanLedger,
+  firstScan: JpegScan,
+  length: number,
+  { fill, where, onWarning }: JpegOptions,
+): void {
+  const codedAt = reader.at;
+  let stop: Stop = firstScan;
+  while (typeof stop !== "string") {
+    beginScan(decoder, reader, frame, stop, codedAt, where);
+    reader.at = codedAt + decoder.decodeScan();
+    if (!fill) refuseDamage(decoder.damage(), frame, where);
+    stop = reader.next(!fill);
+    if (typeof stop === "string") break;
+    ledger.add(stop);
+    if (!fill) ledger.requireBytes(stop, length - reader.at);
+  }
+  const missing = ledger.countMissing();
+  const all = frame.components.length;
+  if (!fill && missing > 0)
+    failTruncated(where, `scans of all ${all} components`, `none for ${missing} of them`);
+  if (missing > 0)
+    onWarning?.(`${where}: no scan came for ${missing} of ${all} components, which are left grey`);
+  if (stop === "end" || ledger.isComplete()) return;
+  if (!fill) failTruncated(where, `the file to go on after byte ${length}`, `${length} bytes`);
+  onWarning?.(`${where}: the file ends after byte ${length}, before its last scan: details are missing`);
 }
 
-function refuse(error: unknown, size: string, where: string): never {
-  if (error instanceof MobileDetrError) throw error;
-  const message = messageOf(error);
-  if (/maxMemoryUsageInMB|allocat/i.test(message)) {
-    fail("memory", where, `memory for ${size}`, message, "shrink the picture");
+/** Hands the decoder what a scan needs, and begins it. */
+function beginScan(
+  decoder: JpegDecoder,
+  reader: JpegReader,
+  frame: JpegFrame,
+  scan: JpegScan,
+  codedAt: number,
+  where: string,
+): void {
+  for (const { index, dc, ac } of scan.components) {
+    if (!decoder.hasQuantiser(index)) {
+      const slot = frame.components[index].table; // as it is now: later scans may redefine it for other components
+      const table = reader.tables.quantisers[slot];
+      if (!table) corrupt(where, "the quantisation tables of its components", `no table ${slot}`);
+      decoder.setQuantiser(index, table);
+    }
+    if (scan.first === 0 && scan.high === 0) setHuffman(decoder, reader, frame, 0, dc, where);
+    if (scan.last > 0) setHuffman(decoder, reader, frame, 1, ac, where);
   }
-  // The stream's only end marker stands behind the last scan: the decoder met it in the middle of one.
-  if (/unexpected marker: ffd9/.test(message))
-    failTruncated(where, size, "coded data that ends before the last of them");
-  corrupt(where, "coded data that can be decoded", message);
+  decoder.beginScan(scan, frame.progressive, reader.at - codedAt, reader.restartInterval);
+}
+
+function setHuffman(
+  decoder: JpegDecoder,
+  reader: JpegReader,
+  frame: JpegFrame,
+  kind: 0 | 1,
+  slot: number,
+  where: string,
+): void {
+  const table = reader.tables.huffman(kind, slot, !frame.progressive);
+  if (decoder.setHuffman(kind, slot, table)) return;
+  corrupt(
+    where,
+    "Huffman tables that are prefix codes",
+    `${kind === 0 ? "DC" : "AC"} table ${slot}, which is none`,
+  );
+}
+
+function refuseDamage(damage: number, { width, height }: JpegFrame, where: string): void {
+  if ((damage & BAD_CODE) !== 0)
+    corrupt(where, "coded data that can be decoded", "a code that is in no table");
+  if ((damage & RESTART_LOST) !== 0 && (damage & NO_MARKER) === 0) {
+    corrupt(where, "restart markers one after the other", "another marker in the place of one");
+  }
+  if ((damage & (DATA_ENDED | RESTART_LOST)) !== 0) {
+    failTruncated(where, `${width} x ${height} pixels`, "coded data that ends before the last of them");
+  }
+}
+
+function warnOfDamage(damage: number, { where, onWarning }: JpegOptions): void {
+  if ((damage & BAD_CODE) !== 0)
+    onWarning?.(`${where}: coded data is damaged; parts of the picture are wrong`);
+  if ((damage & RESTART_LOST) !== 0)
+    onWarning?.(`${where}: restart markers are missing; parts may be displaced`);
+  if ((damage & DATA_ENDED) !== 0)
+    onWarning?.(`${where}: coded data ends early; what is missing is left grey`);
+}
+
+function refuseWithoutScan(stop: Stop, frame: JpegFrame | null, length: number, where: string): never {
+  if (stop === "cut") failTruncated(where, `the file to go on after byte ${length}`, `${length} bytes`);
+  if (!frame) failTruncated(where, "a frame header (SOF)", "none before the end");
+  failTruncated(where, `scans of all ${frame.components.length} components`, "none at all");
+}
+
+function allocate({ width, height }: JpegFrame, where: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(width * height * 3);
+  } catch (error) {
+    fail("memory", where, `memory for ${width} x ${height} pixels`, messageOf(error), "shrink the picture");
+  }
 }

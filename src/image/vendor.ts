@@ -1,59 +1,10 @@
 /**
- * The only door to jpeg-js and pngjs, which are bundled into the package when it is built, and to zlib. Thin and typed:
- * what the libraries throw passes through, and jpeg.ts, png.ts and encode.ts give it its meaning.
+ * The only door to pngjs, which is bundled into the package when it is built, and to zlib. Thin and typed: what the
+ * libraries throw passes through, and png.ts and encode.ts give it its meaning.
  */
 import { Buffer } from "node:buffer";
-import { versions } from "node:process";
-import { getHeapStatistics } from "node:v8";
 import { deflateSync, inflateSync } from "node:zlib";
-import { decode as jpegDecode, encode as jpegEncode } from "jpeg-js";
 import { PNG } from "pngjs";
-
-/** What jpeg-js gives back: three bytes a pixel. */
-export interface JpegPixels {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
-
-/**
- * The most bytes that jpeg-js may ask of the JavaScript heap, whose overflow ends the whole process: the engine's limit,
- * less what is in use; without bound where the engine does not tell.
- * QUIRK: Bun's "limit" is the size its heap has at the moment, which grows.
- */
-export function freeHeapBytes(): number {
-  const { heap_size_limit: limit, used_heap_size: used } = getHeapStatistics();
-  return limit > 0 && !versions.bun ? limit - used : Number.POSITIVE_INFINITY;
-}
-
-/** What jpeg-js takes of the heap for each block of 8 x 8 samples: a typed array with its buffer, as V8 keeps them. */
-export const JPEG_HEAP_BYTES_PER_BLOCK = 250;
-
-/**
- * Decodes a JPEG stream. `ycc`: three components are YCbCr and are to be turned into RGB; false hands them out as they
- * are, scaled up by repeating. `maxMegabytes` bounds jpeg-js's own count of what it allocates.
- */
-export function decodeJpegStream(stream: Uint8Array, ycc: boolean, maxMegabytes: number): JpegPixels {
-  return jpegDecode(stream, {
-    useTArray: true,
-    formatAsRGBA: false,
-    colorTransform: ycc,
-    // Tolerant only of restart intervals that reach past the last block: cut-off data fails all the same.
-    tolerantDecoding: true,
-    maxResolutionInMP: Number.POSITIVE_INFINITY, // the caller has checked the header
-    maxMemoryUsageInMB: maxMegabytes,
-  });
-}
-
-/** Encodes RGBA pixels (alpha is ignored) as baseline 4:4:4 JPEG; quality 1..100. */
-export function encodeJpegStream(
-  rgba: Uint8Array,
-  width: number,
-  height: number,
-  quality: number,
-): Uint8Array {
-  return asBytes(jpegEncode({ data: rgba, width, height }, quality).data);
-}
 
 /** What pngjs gives back: RGBA samples, not scaled up from their bit depth (palettes are looked up). */
 export interface PngPixels {

@@ -262,8 +262,6 @@ describe("damaged files", () => {
       "format",
       /1, 3 or 4 colour components, got 2/,
     );
-    const restarts = readPicture("refused-restart-progressive-420.jpg");
-    expectRefusal(restarts, "format", /progressive coding with restart markers \(save the picture again/);
   });
   test("JPEG headers that contradict themselves", () => {
     expectRefusal(
@@ -292,14 +290,14 @@ describe("damaged files", () => {
   });
   test("a JPEG without its tables, or with hundreds of scans", () => {
     const grey = readPicture("grey.jpg");
-    for (const marker of [0xc4, 0xdb]) {
-      const at = grey.findIndex((b, i) => b === 0xff && grey[i + 1] === marker);
-      const after = at + 2 + grey[at + 2] * 256 + grey[at + 3];
-      expectRefusal(join(grey.subarray(0, at), grey.subarray(after)), "format", /the file is damaged/);
-    }
-    const sos = grey.findIndex((b, i) => b === 0xff && grey[i + 1] === 0xda);
-    const scan = grey.subarray(sos, grey.length - 2);
-    const many = join(grey.subarray(0, sos), ...Array.from({ length: 300 }, () => scan), [0xff, 0xd9]);
+    const at = grey.findIndex((b, i) => b === 0xff && grey[i + 1] === 0xdb);
+    const after = at + 2 + grey[at + 2] * 256 + grey[at + 3];
+    expectRefusal(join(grey.subarray(0, at), grey.subarray(after)), "format", /the file is damaged/);
+    const several = readPicture("grey-progressive.jpg");
+    const sos = several.findIndex((b, i) => b === 0xff && several[i + 1] === 0xda);
+    const next = several.findIndex((b, i) => i > sos && b === 0xff && several[i + 1] === 0xc4);
+    const scan = several.subarray(sos, next);
+    const many = join(several.subarray(0, sos), ...Array.from({ length: 300 }, () => scan), [0xff, 0xd9]);
     expectRefusal(many, "format", /at most 256 scans/);
   });
   test("PNG chunks that are wrong are named", () => {
