@@ -6,7 +6,7 @@ import { fail } from "../src/errors.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BUILT = [
-  { file: "dist/detector/pipeline.js", source: "src" },
+  { file: "dist/index.js", source: "src" },
   { file: "build/kernels.wasm", source: "assembly" },
 ];
 

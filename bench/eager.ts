@@ -18,7 +18,7 @@ import { checkBuild } from "./build.ts";
 import { describeMachine } from "./report.ts";
 
 // What was built is what is measured; its types are its source's.
-const built = (path: string): Promise<unknown> => import(new URL(`../dist/${path}`, import.meta.url).href);
+const built = (path: string): Promise<unknown> => import(new URL(`../lib/${path}`, import.meta.url).href);
 checkBuild();
 const { conv2d, linear, matmul, softmax } = (await built(
   "ops/index.js",

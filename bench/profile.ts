@@ -75,7 +75,7 @@ async function main(): Promise<number> {
   });
   if (!options) return 2;
   const { Pipeline } = (await import(
-    new URL("../dist/detector/pipeline.js", import.meta.url).href
+    new URL("../dist/index.js", import.meta.url).href
   )) as typeof import("../src/detector/pipeline.ts");
   const { detector, top, runs, json } = options;
   const machine = describeMachine();

@@ -1,8 +1,8 @@
 /** mobiledetr as users get it: the built package, its pipeline with default options, the network alone. See `serve.mjs`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Pipeline } from "../../dist/detector/pipeline.js";
-import { Tensor } from "../../dist/tensor/tensor.js";
+import { Pipeline } from "../../dist/index.js";
+import { Tensor } from "../../dist/tensor/index.js";
 import { CONF } from "./picture.mjs";
 import { serve } from "./serve.mjs";
 

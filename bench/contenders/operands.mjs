@@ -1,5 +1,5 @@
 /** The numbers of an operator's operands: the same for every contender, from the generator of docs/generator.md. */
-import { randomUniform } from "../../dist/weights/generator.js";
+import { randomUniform } from "../../lib/weights/generator.js";
 
 /** One Float32Array (or Int32Array, for an operand of indices) an operand, row-major, f32 in [-scale, scale). */
 export function valuesOf({ name, operands }) {

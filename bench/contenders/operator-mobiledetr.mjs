@@ -4,13 +4,13 @@
  * channels-last. See `serve.mjs`.
  */
 import { readFileSync } from "node:fs";
-import { withScope } from "../../dist/backend/scope.js";
-import { packConv, runConv } from "../../dist/backend/wasm/conv.js";
-import { packLinear, runLinear } from "../../dist/backend/wasm/gemm.js";
-import { createWasmBackend } from "../../dist/backend/wasm/wasm-backend.js";
-import { packWinograd, runWinograd, winogradPays } from "../../dist/backend/wasm/winograd.js";
-import * as ops from "../../dist/ops/index.js";
-import { Tensor } from "../../dist/tensor/tensor.js";
+import { withScope } from "../../lib/backend/scope.js";
+import { packConv, runConv } from "../../lib/backend/wasm/conv.js";
+import { packLinear, runLinear } from "../../lib/backend/wasm/gemm.js";
+import { createWasmBackend } from "../../lib/backend/wasm/wasm-backend.js";
+import { packWinograd, runWinograd, winogradPays } from "../../lib/backend/wasm/winograd.js";
+import * as ops from "../../lib/ops/index.js";
+import { Tensor } from "../../lib/tensor/tensor.js";
 import { valuesOf } from "./operands.mjs";
 import { serve } from "./serve.mjs";
 

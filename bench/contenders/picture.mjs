@@ -12,10 +12,10 @@ export const CONF = 0.25;
  * go by their numbers, since their names are in none of a case's files.
  */
 export async function detectWith({ classes, size: [height, width] }, path, infer) {
-  const { selectDetections } = await import("../../dist/detector/detections.js");
-  const { readPicture } = await import("../../dist/detector/pictures.js");
-  const { toFloatChw } = await import("../../dist/image/preprocess.js");
-  const { resizeBilinear } = await import("../../dist/image/resize.js");
+  const { selectDetections } = await import("../../lib/detector/detections.js");
+  const { readPicture } = await import("../../lib/detector/pictures.js");
+  const { toFloatChw } = await import("../../lib/image/preprocess.js");
+  const { resizeBilinear } = await import("../../lib/image/resize.js");
   const { pixels } = readPicture(path);
   const planes = new Float32Array(3 * height * width);
   toFloatChw(resizeBilinear(pixels, height, width), planes);

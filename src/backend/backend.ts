@@ -131,9 +131,9 @@ export interface Backend {
 
   /** out[n, c, ...] = x[n, c, ...] * alpha[c] + beta[c]: batch norm at inference. `out` may be `x` itself. */
   affineChannels(x: Strided, alpha: Strided, beta: Strided, out: Strided): void;
-  /** Over the last dimension D: (x - mean) / sqrt(var + eps) * w + b, biased variance; w and b [D] or absent. */
+  /** Over the last dimension D: (x - mean) / sqrt(var + eps) * w + b, biased variance; w and b [D] or absent. `out` may be `x` itself. */
   layerNorm(x: Strided, w: Strided | undefined, b: Strided | undefined, eps: number, out: Strided): void;
-  /** exp(x - max) / sum along `axis`, same shape. */
+  /** exp(x - max) / sum along `axis`, same shape. `out` may be `x` itself. */
   softmax(x: Strided, axis: number, out: Strided): void;
 
   /** Reduces `axis`; out has x's shape without it. `argmax` writes i32. */

@@ -1,11 +1,12 @@
 /** What passes ask of a graph and do to it: who writes and reads a value, constants as numbers, nodes replaced. */
-import type { Strided } from "../backend/backend.ts";
-import { HeapStorage } from "../backend/heap.ts";
+import type { Strided, TypedArray } from "../backend/backend.ts";
+import { HeapStorage, newTypedArray } from "../backend/heap.ts";
 import { referenceBackend } from "../backend/reference/reference.ts";
 import { isDense, sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Graph, mapViews, type Node, type Operation, type Value, type View, whole } from "./graph.ts";
-import { isWhole, moveView, samePlaces } from "./views.ts";
+import type { Constant } from "./constant.ts";
+import { type Graph, mapViews, type Node, type Operation, type Value, type View } from "./graph.ts";
+import { isWhole, moveView } from "./views.ts";
 
 /** A convolution or linear layer: sums of products with a weight, and an epilogue. */
 export type Product = Node & { readonly operation: Extract<Operation, { op: "conv2d" | "linear" }> };
@@ -157,36 +158,37 @@ export function redirect(graph: Graph, from: View, to: View, skip: readonly Node
 
 /** A constant view as a tensor on the JavaScript heap: it shares the constant's memory. */
 export function constantTensor(view: View): Tensor {
-  const { constant } = view.value;
-  if (!constant) throw new Error("compile: a value whose numbers are not known");
-  const storage = new HeapStorage(referenceBackend, constant.data);
+  const storage = new HeapStorage(referenceBackend, knownNumbers(view.value).data);
   return new Tensor(storage, view.shape, view.strides, view.offset);
 }
 
 /** The numbers of a constant f32 view, row-major; a copy. */
 export function numbersOf(view: View): Float32Array {
-  if (
-    isDense(view.shape, view.strides) &&
-    view.strides.every((s, i) => i === 0 || s <= view.strides[i - 1])
-  ) {
-    const data = view.value.constant?.data as Float32Array | undefined;
-    if (data) return data.slice(view.offset, view.offset + sizeOf(view.shape));
-  }
-  return constantTensor(view).toFloat32Array();
+  const numbers = new Float32Array(sizeOf(view.shape));
+  writeNumbers(view, numbers);
+  return numbers;
 }
 
-/**
- * The numbers of a constant f32 view, row-major, for a pass to change: the constant's own where the graph owns them and only
- * the node that the pass replaces reads them, so that weights are not held twice; else a copy.
- */
-export function numbersToChange(uses: Uses, view: View): Float32Array {
-  const { value } = view;
-  const { constant } = value;
-  const alone = uses.readers(value).length === 1 && !uses.isOutput(value);
-  const rowMajor = samePlaces(view, whole(value, view.shape)) && sizeOf(view.shape) === value.length;
-  if (!constant?.owned || !alone || !rowMajor || constant.data.length !== value.length)
-    return numbersOf(view);
-  return constant.data as Float32Array;
+/** Writes the numbers of a constant f32 view, row-major, to `out`, which has as many elements. */
+export function writeNumbers(view: View, out: Float32Array): void {
+  const { value, shape, strides, offset } = view;
+  const constant = knownNumbers(value);
+  if (!isDense(shape, strides) || strides.some((s, i) => i > 0 && s > strides[i - 1])) {
+    out.set(constantTensor(view).toFloat32Array());
+  } else if (out.length === constant.length) constant.writeTo(out);
+  else out.set((constant.held ?? madeNow(constant)).subarray(offset, offset + out.length) as Float32Array);
+}
+
+/** Numbers that are made for this once, and not kept. */
+function madeNow(constant: Constant): TypedArray {
+  const data = newTypedArray(constant.dtype, constant.length);
+  constant.writeTo(data);
+  return data;
+}
+
+function knownNumbers({ constant }: Value): Constant {
+  if (!constant) throw new Error("compile: a value whose numbers are not known");
+  return constant;
 }
 
 /** The one number that a constant f32 view consists of, or undefined where it is not constant or holds several. */

@@ -17,14 +17,7 @@ import type {
 } from "../backend/backend.ts";
 import type { Activation } from "../backend/wasm/epilogue.ts";
 import { contiguousStrides, formatShape, sizeOf } from "../tensor/shape.ts";
-
-/** Numbers that are known when a plan is made: a parameter, or a table made during forward. */
-export interface Constant {
-  /** The elements; they may lie in the memory of the model. */
-  readonly data: TypedArray;
-  /** True where nobody but the graph has the numbers: they may be changed in place, and discarded when packed. */
-  readonly owned?: boolean;
-}
+import { Constant } from "./constant.ts";
 
 /** One run of memory of the graph. */
 export interface Value {
@@ -62,7 +55,12 @@ export type Operation =
   | { readonly op: "binary"; readonly f: BinaryOp }
   | { readonly op: "clamp"; readonly min: number; readonly max: number }
   | ({ readonly op: "linear" } & Epilogue)
-  | ({ readonly op: "conv2d"; readonly options: ConvOptions } & Epilogue)
+  | ({
+      readonly op: "conv2d";
+      readonly options: ConvOptions;
+      /** The `padding` pixels around the input, in its own value, are zeros: it is read where it lies. */
+      readonly framed?: true;
+    } & Epilogue)
   | { readonly op: "layerNorm"; readonly eps: number }
   | { readonly op: "softmax" | "gather"; readonly axis: number }
   | { readonly op: "reduce"; readonly f: ReduceOp; readonly axis: number }
@@ -107,12 +105,25 @@ export class Graph {
 
   /** A new constant, row-major; the graph owns `data` from then on. */
   constant(data: TypedArray, shape: readonly number[], dtype: DType = "f32"): View {
-    return whole(this.value(dtype, data.length, { data, owned: true }), shape);
+    return whole(this.value(dtype, data.length, Constant.of(dtype, data)), shape);
+  }
+
+  /** A new f32 constant, row-major, that `write` makes when it is needed: for what is as large as weights. */
+  madeConstant(shape: readonly number[], write: (out: Float32Array) => void): View {
+    const length = sizeOf(shape);
+    return whole(
+      this.value(
+        "f32",
+        length,
+        Constant.made("f32", length, (out) => write(out as Float32Array)),
+      ),
+      shape,
+    );
   }
 
   /** Lets go of the constants' numbers: a plan has its own copies, and prints without them. */
   forgetNumbers(): void {
-    const none = { data: new Float32Array(0) };
+    const none = Constant.of("f32", new Float32Array(0));
     for (const view of [...this.nodes.flatMap((node) => node.inputs), ...this.outputViews()]) {
       if (view?.value.constant) view.value.constant = none;
     }

@@ -2,11 +2,9 @@
  * Compiled plans: `compile(model, { shape, backend })` runs the eager forward once on symbolic tensors, rewrites the
  * graph, and lowers it to steps over static memory. It knows no model by name.
  */
-import { referenceBackend } from "../backend/reference/reference.ts";
 import type { WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { fail } from "../errors.ts";
 import { checkShape, formatShape, type MemoryFormat, sizeOf } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import { lower } from "./lower.ts";
 import { PASSES, type Pass, runPasses } from "./passes.ts";
 import { Plan } from "./plan.ts";
@@ -32,42 +30,27 @@ export interface CompileOptions {
   readonly passes?: readonly Pass[];
   /** No Winograd: sums in the order of the direct convolution; false unless given. */
   readonly exact?: boolean;
-  /**
-   * The plan takes the parameters away from the model, which has shapes alone afterwards, even on an error: each is freed
-   * as soon as it is packed. Nobody else may hold the parameters' arrays. false unless given.
-   */
-  readonly takeParameters?: boolean;
-}
-
-function isOnHeap(tensor: Tensor): boolean {
-  return tensor.isMeta || tensor.backend === referenceBackend;
 }
 
 /**
  * Compiles a module of one input tensor into a {@link Plan}. The plan holds its own packed weights: the model may be
- * disposed of afterwards. Errors: "weights" where a parameter has no numbers, "argument" where forward reads numbers that
+ * disposed of afterwards. Deferred parameters (`nn/deferred.ts`) are read one by one while they are packed, so that the network
+ * is never in memory twice. Errors: "weights" where a parameter has no numbers, "argument" where forward reads numbers that
  * it computed, "memory" where the limit is met.
  */
 export function compile<Out>(model: Compilable<Out>, options: CompileOptions): Plan<Out> {
-  const { shape, backend, passes = PASSES, exact = false, takeParameters = false, memoryFormat } = options;
+  const { shape, backend, passes = PASSES, exact = false, memoryFormat } = options;
   const { threads = backend.threads } = options;
-  try {
-    checkShape(shape, "compile");
-    if (sizeOf(shape) === 0) fail("argument", "compile", "an input that is not empty", formatShape(shape));
-    if (!Number.isInteger(threads) || threads < 1 || threads > backend.threads) {
-      const expected = `threads: a whole number in [1, ${backend.threads}], those of the backend`;
-      fail("argument", "compile", expected, String(threads), "make the backend with more");
-    }
-    backend.engine.pool.check();
-    // Memory of the heap can outlive the tensors: it is then the graph's alone. Any other must be held to the end.
-    const owned = takeParameters && [...model.slots()].every(({ tensor }) => isOnHeap(tensor));
-    const graph = traceGraph(model, shape, { owned, memoryFormat });
-    if (owned) model.dispose();
-    const reports = runPasses(graph, passes, backend);
-    const lowered = lower(graph, backend, exact);
-    graph.forgetNumbers();
-    return new Plan<Out>(backend, graph, reports, lowered, threads);
-  } finally {
-    if (takeParameters) model.dispose();
+  checkShape(shape, "compile");
+  if (sizeOf(shape) === 0) fail("argument", "compile", "an input that is not empty", formatShape(shape));
+  if (!Number.isInteger(threads) || threads < 1 || threads > backend.threads) {
+    const expected = `threads: a whole number in [1, ${backend.threads}], those of the backend`;
+    fail("argument", "compile", expected, String(threads), "make the backend with more");
   }
+  backend.engine.pool.check();
+  const graph = traceGraph(model, shape, { memoryFormat });
+  const reports = runPasses(graph, passes, backend);
+  const lowered = lower(graph, backend, exact);
+  graph.forgetNumbers();
+  return new Plan<Out>(backend, graph, reports, lowered, threads);
 }

@@ -12,7 +12,6 @@ import type { KernelName } from "../backend/wasm/instantiate.ts";
 import type { WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { winogradPays, winogradView } from "../backend/wasm/winograd.ts";
 import { applyNode } from "./apply.ts";
-import { Discarder } from "./discard.ts";
 import { type Graph, multiplyAddsOf, type Node, type View } from "./graph.ts";
 import { layOut } from "./memory.ts";
 import { type Block, Recording } from "./recorder.ts";
@@ -114,7 +113,10 @@ function lowerNode(recording: Recording, node: Node, exact: boolean): void {
   if (operation.op === "linear") linearView(recording, x, w, bias, y, epilogue);
   else if (!exact && winogradPays(x.shape, w.shape, operation.options)) {
     winogradView(recording, x, w, bias, y, operation.options, epilogue);
-  } else convView(recording, x, w, bias, y, operation.options, epilogue);
+  } else {
+    const { options, framed } = operation;
+    convView(recording, x, w, bias, y, options, { ...epilogue, framed });
+  }
 }
 
 function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowered {
@@ -135,28 +137,23 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
   };
   try {
     let constantBytes = 0;
-    const numbers = new Numbers(recording.blocks);
-    const copyIn = (block: Block, address: number): void => {
-      const { data } = block;
-      if (!data) return;
-      const bytes = new Uint8Array(memory.buffer as ArrayBuffer, address, data.byteLength);
-      bytes.set(new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength));
-      numbers.copied(block);
+    const bringIn = ({ numbers }: Block, address: number): void => {
+      numbers?.writeTo(arrayAt(memory, numbers.dtype, address, numbers.length));
     };
     for (const block of recording.blocks) {
       const fixed = block.kind === "packed" || block.kind === "table" || block.kind === "constant";
       if (!fixed) continue;
-      const { data } = block;
+      const held = block.numbers?.held;
       const inSteps = block.last >= 0 || block.kind !== "constant";
-      if (data && !inSteps && data.buffer === (memory.buffer as unknown)) {
-        addresses.set(block, data.byteOffset); // a parameter that is read once, where it lies
+      if (held && !inSteps && held.buffer === (memory.buffer as unknown)) {
+        addresses.set(block, held.byteOffset); // a parameter that is read once, where it lies
         continue;
       }
       if (!inSteps) continue; // comes in when it is packed
       const address = take(block.bytes, taken);
       addresses.set(block, address);
       constantBytes += block.bytes;
-      copyIn(block, address);
+      bringIn(block, address);
     }
     const moving = recording.blocks.filter((block) => !addresses.has(block) && block.last >= 0);
     const layout = layOut(moving);
@@ -180,7 +177,7 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
         if (addresses.has(block)) continue;
         const address = take(block.bytes, temporary);
         addresses.set(block, address);
-        copyIn(block, address);
+        bringIn(block, address);
       }
       pool.run(kernel, relocate(args) as never, units, nsPerUnit);
       for (const block of brought) {
@@ -234,27 +231,6 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
     for (const address of temporary) arena.free(address);
     release();
     throw error;
-  }
-}
-
-/** The numbers of constants, which are given back when they have been copied for the last time. */
-class Numbers {
-  readonly #left = new Map<ArrayBufferLike, number>();
-  readonly #discarder = new Discarder();
-
-  constructor(blocks: readonly Block[]) {
-    // Several constants may show one buffer.
-    for (const { data } of blocks) {
-      if (data) this.#left.set(data.buffer, (this.#left.get(data.buffer) ?? 0) + 1);
-    }
-  }
-
-  /** The block's numbers were copied: they are discarded if they are the graph's and no other block shows them. */
-  copied({ data, owned }: Block): void {
-    if (!data || !owned) return;
-    const left = (this.#left.get(data.buffer) ?? 0) - 1;
-    this.#left.set(data.buffer, left);
-    if (left === 0) this.#discarder.discard(data);
   }
 }
 

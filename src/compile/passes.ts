@@ -8,10 +8,12 @@ import { foldMemory } from "./passes/fold-memory.ts";
 import { foldScale } from "./passes/fold-scale.ts";
 import { fuseActivation } from "./passes/fuse-activation.ts";
 import { fuseResidual } from "./passes/fuse-residual.ts";
+import { inPlace } from "./passes/in-place.ts";
 import { mergeParallel } from "./passes/merge-parallel.ts";
 import { mergeRepConv } from "./passes/merge-rep-conv.ts";
 import { sampleThenProject } from "./passes/sample-then-project.ts";
 import { splitConcat } from "./passes/split-concat.ts";
+import { writeFramed } from "./passes/write-framed.ts";
 import { writeThrough } from "./passes/write-through.ts";
 
 /** A rewrite of the graph: gives one line for each change that it made. What is large it may compute on `backend`. */
@@ -44,6 +46,8 @@ export const PASSES: readonly Pass[] = [
   dropDead,
   fuseResidual,
   writeThrough,
+  writeFramed,
+  inPlace,
 ];
 
 /** Runs passes on a graph, in place. */

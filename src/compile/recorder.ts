@@ -13,6 +13,7 @@ import type { KernelArguments, KernelName } from "../backend/wasm/instantiate.ts
 import { WasmOperators } from "../backend/wasm/operators.ts";
 import type { WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { fail } from "../errors.ts";
+import { Constant } from "./constant.ts";
 import type { Value, View } from "./graph.ts";
 
 const FIRST_ADDRESS = 2 ** 40 + 0.5;
@@ -53,9 +54,7 @@ export interface Block {
   readonly bytes: number;
   readonly kind: "value" | "scratch" | "constant" | "table" | "packed";
   /** The numbers of a constant or a table. */
-  readonly data?: TypedArray;
-  /** True where they are the graph's alone, and may be given back when they were copied. */
-  readonly owned: boolean;
+  readonly numbers?: Constant;
   /** First and last runtime step that touches it; -1 where none does. */
   first: number;
   last: number;
@@ -119,8 +118,8 @@ export class Recording extends Engine {
     });
   }
 
-  #add(kind: Block["kind"], bytes: number, data?: TypedArray, owned = false): Block {
-    const block: Block = { start: this.#next, bytes, kind, data, owned, first: -1, last: -1 };
+  #add(kind: Block["kind"], bytes: number, numbers?: Constant): Block {
+    const block: Block = { start: this.#next, bytes, kind, numbers, first: -1, last: -1 };
     this.#next += Math.ceil((bytes + GAP_BYTES) / 64) * 64;
     this.blocks.push(block);
     return block;
@@ -156,7 +155,7 @@ export class Recording extends Engine {
     if (!storage) {
       const bytes = value.length * BYTES_PER_ELEMENT[value.dtype];
       const { constant } = value;
-      const { start } = this.#add(constant ? "constant" : "value", bytes, constant?.data, constant?.owned);
+      const { start } = this.#add(constant ? "constant" : "value", bytes, constant);
       storage = new RecordedStorage(this.#owner, value, start);
       this.#storages.set(value, storage);
     }
@@ -208,7 +207,7 @@ export class Recording extends Engine {
   }
 
   override table(_take: Take, values: ArrayLike<number>): number {
-    return this.#add("table", values.length * 4, Int32Array.from(values)).start;
+    return this.#add("table", values.length * 4, Constant.of("i32", Int32Array.from(values))).start;
   }
 
   override check(_x: Strided): void {}

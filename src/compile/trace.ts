@@ -20,10 +20,12 @@ import type {
 } from "../backend/backend.ts";
 import { newTypedArray } from "../backend/heap.ts";
 import { fail } from "../errors.ts";
+import { DeferredStorage } from "../nn/deferred-storage.ts";
 import type { AnyModule, Module, TensorSlot } from "../nn/module.ts";
 import { replaceTensor } from "../nn/module.ts";
 import { formatShape, type MemoryFormat, sizeOf, stridesFor } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { Constant } from "./constant.ts";
 import { Graph, type Operation, type Structure, type Value, type View } from "./graph.ts";
 
 /** Memory of a traced tensor: a value of the graph. */
@@ -60,7 +62,7 @@ class TraceStorage implements Storage {
         "run this model without compiling it",
       );
     }
-    value.constant ??= { data: newTypedArray(value.dtype, value.length) };
+    value.constant ??= Constant.of(value.dtype, newTypedArray(value.dtype, value.length));
     return value.constant.data;
   }
 
@@ -197,16 +199,14 @@ export type Compilable<Out = unknown> = Module<[Tensor, ...never[]], Out> | Modu
 export interface TraceOptions {
   /** How the input lies in memory; "contiguous" (row-major) unless given. */
   readonly memoryFormat?: MemoryFormat;
-  /** Nobody else will look at the parameters' numbers: passes may change them. false unless given. */
-  readonly owned?: boolean;
 }
 
 /**
  * The graph of `model.call(input)` for an f32 input of a shape. The model is as before when it returns; its parameters'
- * numbers are read where they lie, so that they must outlive the graph.
+ * numbers are read where they lie, when they are needed: they must outlive the graph.
  */
 export function traceGraph(model: Compilable, shape: readonly number[], options: TraceOptions = {}): Graph {
-  const { memoryFormat = "contiguous", owned = false } = options;
+  const { memoryFormat = "contiguous" } = options;
   const backend = new TraceBackend();
   const { graph } = backend;
   const slots: TensorSlot[] = [...model.slots()];
@@ -218,8 +218,8 @@ export function traceGraph(model: Compilable, shape: readonly number[], options:
       if (tensor.isMeta) continue; // has no numbers: refused where it is used
       let storage = stored.get(tensor.storage);
       if (!storage) {
-        const { data } = tensor.storage;
-        storage = new TraceStorage(backend, graph.value(tensor.dtype, data.length, { data, owned }));
+        const constant = constantOf(tensor.storage);
+        storage = new TraceStorage(backend, graph.value(tensor.dtype, constant.length, constant));
         storage.value.name = slot.name;
         stored.set(tensor.storage, storage);
       }
@@ -243,4 +243,11 @@ export function traceGraph(model: Compilable, shape: readonly number[], options:
     for (const remove of removeHooks) remove();
     for (const { owner, field, tensor } of slots) (owner as Record<string, unknown>)[field] = tensor;
   }
+}
+
+/** A parameter's numbers: what is still in a file stays there until it is packed. */
+function constantOf(storage: Storage): Constant {
+  const { dtype } = storage;
+  if (!(storage instanceof DeferredStorage)) return Constant.of(dtype, storage.data);
+  return Constant.made(dtype, storage.length, (out) => storage.readInto(out));
 }

@@ -6,12 +6,15 @@ import type { Backend, Pair } from "../backend/backend.ts";
 import { referenceBackend } from "../backend/reference/reference.ts";
 import { createWasmBackend, type WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { compile, type Plan } from "../compile/index.ts";
+import { mergeRepConv } from "../compile/passes/merge-rep-conv.ts";
 import type { ImageData8 } from "../image/image.ts";
 import { toFloatHwc } from "../image/preprocess.ts";
 import { resizeBilinear } from "../image/resize.ts";
-import { modelInfo } from "../models/rtdetr/info.ts";
+import { modelInfo, parameterCount } from "../models/rtdetr/info.ts";
 import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";
 import type { DetectorOutput } from "../models/rtdetr/rtdetr-decoder.ts";
+import { deferStateDict } from "../nn/deferred.ts";
+import type { AnyModule } from "../nn/index.ts";
 import { loadStateDict } from "../nn/state-dict.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { classNumbers, type Detection, selectDetections } from "./detections.ts";
@@ -104,18 +107,17 @@ export class Pipeline {
       this.backend = this.#wasm ?? referenceBackend;
       const { fuse = true } = options;
       const planned = this.#wasm && fuse && options.compile !== false ? this.#wasm : undefined;
-      // A plan packs the weights into WASM memory, which never shrinks: until then they are better kept elsewhere.
-      const backend = planned ? referenceBackend : this.backend;
-      loadStateDict(this.model, weights, { backend, mayMiss: isNeverRun, skip: planned && isNeverRun });
       if (planned) {
-        const shape = [1, 3, ...imgsz];
-        const how = { memoryFormat: "channels_last", takeParameters: true } as const;
-        this.plan = compile(this.model, { shape, backend: planned, ...how });
-      }
+        // A plan packs the weights: until then each stays in its file, so that none is in memory twice.
+        const state = deferStateDict(this.model, weights, { mayMiss: isNeverRun, skip: isNeverRun });
+        const how = { shape: [1, 3, ...imgsz], memoryFormat: "channels_last" } as const;
+        this.plan = compile(this.model, { ...how, backend: planned });
+        state.finish();
+        this.model.dispose();
+      } else loadStateDict(this.model, weights, { backend: this.backend, mayMiss: isNeverRun });
       if (fuse) this.model.fuse();
       const names = classNames(files.config, weights.metadata);
       if (options.classes) classNumbers(options.classes, names);
-      const { parameters, gflops } = modelInfo(this.model, imgsz);
       this.info = {
         model: files.name,
         weights: weights.name,
@@ -127,8 +129,8 @@ export class Pipeline {
         compiled: this.plan !== undefined,
         fused: fuse,
         revectorized: this.#wasm?.revectorized ?? false,
-        parameters,
-        gflops,
+        parameters: parameterCount(this.model as unknown as AnyModule),
+        gflops: this.plan ? (2 * fusedMultiplyAdds(this.plan)) / 1e9 : modelInfo(this.model, imgsz).gflops,
       };
     } catch (error) {
       void this.close();
@@ -201,4 +203,10 @@ export class Pipeline {
     if (this.#wasm) await this.#wasm.close();
     else this.model.dispose();
   }
+}
+
+/** Multiply-adds of the network that a plan was made of, fused: what its other passes saved is still counted. */
+function fusedMultiplyAdds({ multiplyAdds, reports }: Plan<DetectorOutput>): number {
+  const saved = reports.filter(({ pass }) => pass !== mergeRepConv.name).map((report) => report.saved);
+  return saved.reduce((sum, n) => sum + n, multiplyAdds);
 }

@@ -142,11 +142,14 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
     const waiting: [string, AnyModule][] = [[prefix, this as unknown as AnyModule]]; // a stack: generators within generators are slow
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       const [path, owner] = next;
-      for (const kind of [Parameter, BufferTensor]) {
-        for (const [field, tensor] of Object.entries(owner)) {
-          if (tensor instanceof kind) yield { owner, field, name: join(path, field), tensor };
+      const buffers: TensorSlot[] = [];
+      for (const [field, value] of Object.entries(owner)) {
+        if (value instanceof Parameter) yield { owner, field, name: join(path, field), tensor: value };
+        else if (value instanceof BufferTensor) {
+          buffers.push({ owner, field, name: join(path, field), tensor: value });
         }
       }
+      yield* buffers;
       for (const [name, child] of [...owner.namedChildren()].reverse())
         waiting.push([join(path, name), child]);
     }

@@ -52,15 +52,8 @@ export interface LoadReport {
  * differences in names, shapes and types, or with all tensors whose values are bad; the module is then unchanged.
  */
 export function loadStateDict(module: AnyModule, source: StateSource, options: LoadOptions): LoadReport {
-  const { backend, strict = true, prefix = "", mayMiss = () => false, checkFinite = true } = options;
-  const skip = options.skip ?? (() => false);
-  const { mismatch, matched, absent } = compareState(module, source, prefix, mayMiss);
-  const wrong = strict ? mismatch : { ...mismatch, missing: [], unexpected: [] };
-  if (!isExact(wrong)) {
-    const got = `others:\n${describeMismatch(wrong, module, prefix)}`;
-    fail("weights", source.name, `the weights of ${module.kind}`, got);
-  }
-  const wanted = matched.filter(({ name }) => !skip(name));
+  const { backend, prefix = "", checkFinite = true } = options;
+  const { wanted, absent, unexpected } = matchState(module, source, options);
   const loaded = readAll(wanted, source, prefix, backend, checkFinite);
   for (const [slot, tensor] of loaded) hang(slot, tensor);
   return {
@@ -68,8 +61,35 @@ export function loadStateDict(module: AnyModule, source: StateSource, options: L
     tensors: loaded.length,
     elements: loaded.reduce((sum, [, tensor]) => sum + tensor.size, 0),
     missing: absent,
-    unexpected: mismatch.unexpected,
+    unexpected,
   };
+}
+
+/** What there is to read; throws "weights" where source and module differ. */
+export function matchState(
+  module: AnyModule,
+  source: StateSource,
+  options: Omit<LoadOptions, "backend">,
+): {
+  readonly wanted: readonly TensorSlot[];
+  readonly absent: readonly string[];
+  readonly unexpected: readonly string[];
+} {
+  const { strict = true, prefix = "", mayMiss = () => false, skip = () => false } = options;
+  const { mismatch, matched, absent } = compareState(module, source, prefix, mayMiss);
+  const wrong = strict ? mismatch : { ...mismatch, missing: [], unexpected: [] };
+  if (!isExact(wrong)) {
+    const got = `others:\n${describeMismatch(wrong, module, prefix)}`;
+    fail("weights", source.name, `the weights of ${module.kind}`, got);
+  }
+  return { wanted: matched.filter(({ name }) => !skip(name)), absent, unexpected: mismatch.unexpected };
+}
+
+/** Throws "weights" where there are tensors with bad values, which the list describes. */
+export function refuseBadValues(source: StateSource, bad: readonly string[]): void {
+  if (bad.length === 0) return;
+  const got = `${bad.length} tensors with others:${listLines(bad)}`;
+  fail("weights", source.name, "finite weights and variances >= 0", got);
 }
 
 /** New tensors for all slots; on an error their memory is given back. */
@@ -88,13 +108,10 @@ function readAll(
       const fresh = Tensor.empty(backend, tensor.shape, tensor.dtype);
       loaded.push([slot, fresh]);
       source.readInto(prefix + name, fresh.storage.data);
-      const problem = checkFinite ? badValues(name, fresh) : undefined;
+      const problem = checkFinite ? badValues(name, fresh.storage.data, fresh.shape) : undefined;
       if (problem) bad.push(problem);
     }
-    if (bad.length > 0) {
-      const got = `${bad.length} tensors with others:${listLines(bad)}`;
-      fail("weights", source.name, "finite weights and variances >= 0", got);
-    }
+    refuseBadValues(source, bad);
     return loaded;
   } catch (error) {
     for (const [, tensor] of loaded) tensor.dispose();
@@ -106,7 +123,7 @@ function readAll(
  * Swaps a tensor in, which takes it out of any scope, and frees what was there, whatever it is by now: a module that
  * hangs in two places is met twice.
  */
-function hang(slot: TensorSlot, tensor: Tensor): void {
+export function hang(slot: TensorSlot, tensor: Tensor): void {
   const former = (slot.owner as Record<string, Tensor>)[slot.field];
   replaceTensor(slot, tensor);
   if (!former.isMeta) former.dispose();

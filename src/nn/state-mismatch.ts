@@ -50,8 +50,10 @@ export function compareState(
   const absent: string[] = [];
   const misshaped: MisfitTensor[] = [];
   const mistyped: MisfitTensor[] = [];
+  const known = new Set<string>();
   for (const slot of module.slots()) {
     const { name, tensor } = slot;
+    known.add(name);
     if (!names.has(name)) {
       absent.push(name);
       continue;
@@ -62,7 +64,6 @@ export function compareState(
     else if (tensor.dtype === "f32" && !FLOATS.has(dtype)) mistyped.push(misfit);
     else matched.push(slot);
   }
-  const known = new Set([...module.slots()].map((slot) => slot.name));
   const mismatch: StateMismatch = {
     missing: absent.filter((name) => !mayMiss(name)),
     unexpected: [...names].filter((name) => !known.has(name)),

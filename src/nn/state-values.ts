@@ -1,18 +1,19 @@
 /** Numbers that no weights have: NaN, infinities, negative variances. */
+import type { TypedArray } from "../backend/backend.ts";
 import { formatShape } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 
-/** What is wrong with a dense tensor's values, with the first index and the count; undefined where nothing is. */
-export function badValues(name: string, tensor: Tensor): string | undefined {
-  if (tensor.dtype !== "f32") return undefined;
-  const data = tensor.storage.data as Float32Array;
+/** What is wrong with a tensor's values, row-major, with the first index and the count; undefined where nothing is. */
+export function badValues(name: string, data: TypedArray, shape: readonly number[]): string | undefined {
+  if (!(data instanceof Float32Array)) return undefined;
+  const isVariance = name.split(".").at(-1) === "running_var";
+  if (!isVariance && allFinite(data)) return undefined;
   // A variance of -0 is 0; one below it has no square root.
-  const least = name.split(".").at(-1) === "running_var" ? 0 : Number.NEGATIVE_INFINITY;
+  const least = isVariance ? 0 : Number.NEGATIVE_INFINITY;
   let first = -1;
   let count = 0;
-  for (let i = 0; i < tensor.size; i++) {
+  for (let i = 0; i < data.length; i++) {
     const value = data[i];
-    if (value - value === 0 && value >= least) continue; // x - x is NaN for NaN and infinities
+    if (Number.isFinite(value) && value >= least) continue;
     if (first < 0) first = i;
     count++;
   }
@@ -20,7 +21,14 @@ export function badValues(name: string, tensor: Tensor): string | undefined {
   const value = data[first];
   const kind = Number.isFinite(value) ? "negative variance " : "";
   const others = count > 1 ? ` and ${count - 1} more` : "";
-  return `${name}: ${kind}${value} at ${formatShape(indexOf(first, tensor.shape))}${others}`;
+  return `${name}: ${kind}${value} at ${formatShape(indexOf(first, shape))}${others}`;
+}
+
+/** In one sum, because weights have millions: x * 0 is NaN for NaN and infinities, and 0 or -0 for all else. */
+function allFinite(data: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += data[i] * 0;
+  return sum === 0;
 }
 
 /** The index in every dimension of a row-major position. */

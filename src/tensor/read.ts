@@ -1,7 +1,7 @@
 /** Copies of a strided window's elements on the JavaScript heap: flat in row-major order, or nested lists. */
 import type { Strided, TypedArray } from "../backend/backend.ts";
 import { newTypedArray } from "../backend/heap.ts";
-import { sizeOf } from "./shape.ts";
+import { contiguousStrides, sizeOf, stridesMatch } from "./shape.ts";
 
 /** Nested lists of numbers. */
 export type Nested = number | Nested[];
@@ -11,6 +11,10 @@ export function readFlat(x: Strided): TypedArray {
   const { shape, strides } = x;
   const out = newTypedArray(x.dtype, sizeOf(shape));
   const data = x.storage.data;
+  if (stridesMatch(shape, strides, contiguousStrides(shape))) {
+    (out as Float32Array).set(data.subarray(x.offset, x.offset + out.length) as Float32Array);
+    return out;
+  }
   const last = shape.length - 1;
   let at = 0;
   const walk = (axis: number, offset: number): void => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/image/decode.ts";
-import { type Detector, loadDetector } from "../../src/index.ts";
+import { type Detector, loadDetector, Pipeline } from "../../src/index.ts";
 import { openSafetensors, type SafetensorsTensor, saveSafetensors } from "../../src/weights/safetensors.ts";
 import { rejection } from "./rejection.ts";
 
@@ -171,6 +171,19 @@ it("runs in a process that was started with --input-type=module", () => {
   expect(out).toBe("codes\n");
 });
 
+it("comes in entry points that share their classes", () => {
+  const [index, tensors] = ["index.js", "tensor/index.js"].map(
+    (path) => new URL(`../../dist/${path}`, import.meta.url).href,
+  );
+  const script = `import { Pipeline } from ${JSON.stringify(index)};
+    import { Tensor } from ${JSON.stringify(tensors)};
+    const pipeline = new Pipeline({ imgsz: 160, threads: 1 });
+    console.log(pipeline.plan.input instanceof Tensor);
+    await pipeline.close();`;
+  const out = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  expect(out).toBe("true\n");
+});
+
 describe("info", () => {
   it("tells what was loaded and how it runs", () => {
     expect(detector.info).toMatchObject({
@@ -185,6 +198,15 @@ describe("info", () => {
       names: ["barcode", "qr", "datamatrix", "aztec", "pdf417", "maxicode"],
     });
     expect(detector.info.gflops).toBeGreaterThan(1);
+  });
+
+  it("counts the fused network's operations, whether it is compiled or not", async () => {
+    const options = { imgsz: 320, threads: 1 };
+    const pipelines = [new Pipeline(options), new Pipeline({ ...options, compile: false })];
+    const [compiled, eager] = pipelines.map(({ info }) => info);
+    await Promise.all(pipelines.map((pipeline) => pipeline.close()));
+    expect(compiled.gflops).toBeCloseTo(eager.gflops, 9); // sums in another order
+    expect(compiled.parameters).toBe(eager.parameters);
   });
 });
 

@@ -15,7 +15,7 @@ import { rejection } from "./rejection.ts";
 const PICTURE = fileURLToPath(new URL("../../examples/pictures/cat.jpg", import.meta.url));
 const WEIGHTS = fileURLToPath(new URL("../../models/codes.f16.safetensors", import.meta.url));
 const INDEX = new URL("../../dist/index.js", import.meta.url).href;
-const PIPELINE = new URL("../../dist/detector/pipeline.js", import.meta.url).href;
+const PIPELINE = new URL("../../lib/detector/pipeline.js", import.meta.url).href;
 const SMALL = { imgsz: 160, threads: 2, conf: 0.01 };
 
 let folder: string;

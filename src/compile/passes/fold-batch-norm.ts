@@ -7,10 +7,9 @@ import {
   isBare,
   isProduct,
   numbersOf,
-  numbersToChange,
   type Product,
   sweepUntilStable,
-  type Uses,
+  writeNumbers,
 } from "../edit.ts";
 import type { Graph, Node, View } from "../graph.ts";
 import type { Pass } from "../passes.ts";
@@ -31,30 +30,24 @@ export const foldBatchNorm: Pass = {
         const out = moveView(conv.outputs[0], x, node.outputs[0]);
         if (!out) continue;
         edits.replace(conv);
-        edits.replace(node, scaled(graph, uses, conv, out, numbersOf(alpha), numbersOf(beta), conv.path));
+        edits.replace(node, scaled(graph, conv, out, numbersOf(alpha), numbersOf(beta)));
         edits.changes.push(node.path);
       }
     }),
 };
 
-function scaled(
-  graph: Graph,
-  uses: Uses,
-  conv: Product,
-  out: View,
-  alpha: Float32Array,
-  beta: Float32Array,
-  path: string,
-): Node {
+function scaled(graph: Graph, conv: Product, out: View, alpha: Float32Array, beta: Float32Array): Node {
   const [x, w, bias, residual] = conv.inputs as [View, View, View | undefined, View | undefined];
-  const weight = numbersToChange(uses, w);
+  const weight = graph.madeConstant(w.shape, (numbers) => {
+    writeNumbers(w, numbers);
+    const perOutput = numbers.length / alpha.length;
+    for (let o = 0; o < alpha.length; o++) {
+      const factor = alpha[o];
+      for (let i = o * perOutput; i < (o + 1) * perOutput; i++) numbers[i] *= factor;
+    }
+  });
   const before = bias && numbersOf(bias);
-  const perOutput = weight.length / alpha.length;
-  const after = new Float32Array(alpha.length);
-  for (let o = 0; o < alpha.length; o++) {
-    after[o] = (before?.[o] ?? 0) * alpha[o] + beta[o];
-    for (let i = o * perOutput; i < (o + 1) * perOutput; i++) weight[i] *= alpha[o];
-  }
-  const inputs = [x, graph.constant(weight, w.shape), graph.constant(after, [alpha.length]), residual];
-  return { operation: conv.operation, inputs, outputs: [out], path };
+  const after = beta.map((shift, o) => (before?.[o] ?? 0) * alpha[o] + shift);
+  const inputs = [x, weight, graph.constant(after, [alpha.length]), residual];
+  return { operation: conv.operation, inputs, outputs: [out], path: conv.path };
 }

@@ -5,6 +5,7 @@
 import { newTypedArray } from "../../backend/heap.ts";
 import { referenceBackend } from "../../backend/reference/reference.ts";
 import { applyNode } from "../apply.ts";
+import { Constant } from "../constant.ts";
 import { stridedOf, Uses } from "../edit.ts";
 import type { Graph, Node, Value } from "../graph.ts";
 import type { Pass } from "../passes.ts";
@@ -31,7 +32,7 @@ export const foldConstants: Pass = {
       }
       for (const { value } of node.outputs) {
         known.add(value);
-        value.constant ??= { data: newTypedArray(value.dtype, value.length) };
+        value.constant ??= Constant.of(value.dtype, newTypedArray(value.dtype, value.length));
       }
       applyNode(referenceBackend, node, stridedOf);
       changes.push(`${node.path}: ${node.operation.op}`);

@@ -11,7 +11,7 @@ import type { Backend, Pair } from "../../backend/backend.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 import { hasConstantWeights, isBare, isProduct, numbersOf, type Product, Uses } from "../edit.ts";
 import { type Graph, multiplyAddsOf, type Node, type Value, type View, whole } from "../graph.ts";
-import { addProduct } from "../matrices.ts";
+import { product } from "../matrices.ts";
 import type { Pass } from "../passes.ts";
 import {
   canWiden,
@@ -189,16 +189,45 @@ function samplingCost(
   return (samples + weights.shape[0] * queries * heads * perHead) * (d + ONES);
 }
 
-/** The product of a reader's projection and a level's: weight V W, bias V b, and the reader's own where `withOwn`. */
-function composed(backend: Backend, reader: Projection, { conv }: Level, withOwn: boolean): Projection {
+/** The projection of a reader's own: V [O, D] and bias [O]. */
+function ownOf(reader: Reader): Projection {
+  return projectionOf(reader.kind === "linear" ? reader.linear : reader.sampling.projection);
+}
+
+/**
+ * The products of every reader's projection and a level's: weight V W, bias V b, and the reader's own but where a mask stands
+ * between them. One matrix product for all: the readers' rows one behind the other, b as one more column of W.
+ */
+function composed(backend: Backend, readers: readonly Reader[], { conv }: Level): Projection[] {
   const [, w, b] = conv.inputs as [View, View, View | undefined];
-  const c = w.shape[1];
-  const outputs = reader.weight.length / reader.d;
-  const weight = new Float32Array(outputs * c);
-  addProduct(backend, weight, reader.weight, numbersOf(w), reader.d);
-  const bias = withOwn && reader.bias ? reader.bias.slice() : new Float32Array(outputs);
-  if (b) addProduct(backend, bias, reader.weight, numbersOf(b), reader.d);
-  return { weight, bias, d: c };
+  const [d, c] = w.shape;
+  const [weights, shifts] = [numbersOf(w), b ? numbersOf(b) : new Float32Array(d)];
+  const right = new Float32Array(d * (c + 1));
+  for (let k = 0; k < d; k++) {
+    right.set(weights.subarray(k * c, (k + 1) * c), k * (c + 1));
+    right[k * (c + 1) + c] = shifts[k];
+  }
+  const own = readers.map(ownOf);
+  const left = new Float32Array(own.reduce((sum, { weight }) => sum + weight.length, 0));
+  let at = 0;
+  for (const { weight } of own) {
+    left.set(weight, at);
+    at += weight.length;
+  }
+  const products = product(backend, left, right, d);
+  let row = 0;
+  return own.map(({ weight, bias }, i): Projection => {
+    const outputs = weight.length / d;
+    const reader = readers[i];
+    const isMasked = reader.kind === "linear" && reader.mask !== undefined;
+    const sums = bias && !isMasked ? bias : new Float32Array(outputs);
+    const both = new Float32Array(outputs * c);
+    for (let o = 0; o < outputs; o++, row += c + 1) {
+      both.set(products.subarray(row, row + c), o * c);
+      sums[o] += products[row + c];
+    }
+    return { weight: both, bias: sums, d: c };
+  });
 }
 
 function rewrite(graph: Graph, backend: Backend, memory: Memory): void {
@@ -207,9 +236,11 @@ function rewrite(graph: Graph, backend: Backend, memory: Memory): void {
   for (const { conv } of levels) replaced.set(conv.outputs[0], []);
   const copies = graph.nodes.filter((node) => node.outputs[0].value === memory.view.value);
   for (const copy of copies) replaced.set(copy.outputs[0], []);
-  for (const reader of readers) {
+  const projections = levels.map((level) => composed(backend, readers, level));
+  const ofReader = (i: number): Projection[] => projections.map((list) => list[i]);
+  for (const [i, reader] of readers.entries()) {
     if (reader.kind === "linear") {
-      replaced.set(reader.linear.outputs[0], linearNodes(graph, backend, reader, levels));
+      replaced.set(reader.linear.outputs[0], linearNodes(graph, reader, levels, ofReader(i)));
       if (reader.mask) replaced.set(reader.mask.node.outputs[0], []);
     } else replaced.set(reader.sampling.projection.outputs[0], []);
   }
@@ -217,9 +248,9 @@ function rewrite(graph: Graph, backend: Backend, memory: Memory): void {
   const widened = new Map<Value, View>();
   if (readers.some((reader) => reader.kind === "sampling")) {
     const sources = levels.map(({ tokens }) => withOnes(graph, new Uses(graph), tokens, widened));
-    for (const reader of readers) {
+    for (const [i, reader] of readers.entries()) {
       if (reader.kind !== "sampling") continue;
-      const nodes = samplingNodes(graph, backend, reader.sampling, levels, sources);
+      const nodes = samplingNodes(graph, reader.sampling, levels, sources, ofReader(i));
       const [out] = reader.sampling.node.outputs;
       graph.nodes = graph.nodes.flatMap((node) => (node.outputs[0] === out ? nodes : [node]));
     }
@@ -229,17 +260,17 @@ function rewrite(graph: Graph, backend: Backend, memory: Memory): void {
 /** A 1x1 convolution of each map into its rows of the result; with a mask, that and the bias afterwards. */
 function linearNodes(
   graph: Graph,
-  backend: Backend,
   reader: Reader & { kind: "linear" },
   levels: readonly Level[],
+  projections: readonly Projection[],
 ): Node[] {
   const { linear, mask } = reader;
   const [out] = linear.outputs;
   const [n, s, f] = out.shape;
-  const own = projectionOf(linear);
+  const [, , own] = linear.inputs;
   const rows = mask ? graph.tensor(out.shape) : out;
-  const nodes = levels.map((level): Node => {
-    const { weight, bias, d } = composed(backend, own, level, !mask);
+  const nodes = levels.map((level, l): Node => {
+    const { weight, bias, d } = projections[l];
     const [h, w] = level.shape;
     const view: View = {
       ...rows,
@@ -254,10 +285,10 @@ function linearNodes(
   const binary = (f: "mul" | "add", a: View, b: View, y: View): Node => {
     return { operation: { op: "binary", f }, inputs: [a, b], outputs: [y], path: linear.path };
   };
-  const masked = own.bias ? graph.tensor(out.shape) : out;
+  const masked = own ? graph.tensor(out.shape) : out;
   nodes.push(binary("mul", { ...mask.view, shape: out.shape }, rows, masked));
-  if (own.bias) {
-    const bias: View = { ...graph.constant(own.bias, [f]), shape: out.shape, strides: [0, 0, 1] };
+  if (own) {
+    const bias: View = { ...graph.constant(numbersOf(own), [f]), shape: out.shape, strides: [0, 0, 1] };
     nodes.push(binary("add", masked, bias, out));
   }
   return nodes;
@@ -266,13 +297,12 @@ function linearNodes(
 /** Each map sampled and projected by itself, and the sum. */
 function samplingNodes(
   graph: Graph,
-  backend: Backend,
   sampling: ProjectedSampling,
   levels: readonly Level[],
   sources: readonly View[],
+  projections: readonly Projection[],
 ): Node[] {
   const [out] = sampling.node.outputs;
-  const own = projectionOf(sampling.projection);
   const only = (view: View, l: number): View => ({
     ...view,
     shape: view.shape.map((n, axis) => (axis === 3 ? 1 : n)),
@@ -287,14 +317,7 @@ function samplingNodes(
       locations: only(sampling.locations, l),
       weights: only(sampling.weights, l),
     };
-    const nodes = sampleAndProject(
-      graph,
-      sampling,
-      sources[l],
-      one,
-      composed(backend, own, level, true),
-      part,
-    );
+    const nodes = sampleAndProject(graph, sampling, sources[l], one, projections[l], part);
     if (!sum) {
       sum = part;
       return nodes;

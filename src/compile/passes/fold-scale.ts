@@ -7,11 +7,11 @@ import {
   hasConstantWeights,
   isBare,
   isProduct,
-  numbersOf,
   type Product,
   sweepUntilStable,
   type Uses,
   uniformValue,
+  writeNumbers,
 } from "../edit.ts";
 import type { Graph, Node, View } from "../graph.ts";
 import type { Pass } from "../passes.ts";
@@ -73,9 +73,9 @@ function sourceOf(uses: Uses, node: Node): Node[] | undefined {
 function scale(graph: Graph, product: Product, factor: number): Product {
   const [x, w, bias] = product.inputs as [View, View, View | undefined];
   const times = (view: View): View =>
-    graph.constant(
-      numbersOf(view).map((v) => v * factor),
-      view.shape,
-    );
+    graph.madeConstant(view.shape, (numbers) => {
+      writeNumbers(view, numbers);
+      for (let i = 0; i < numbers.length; i++) numbers[i] *= factor;
+    });
   return { ...product, inputs: [x, times(w), bias && times(bias)] };
 }

@@ -2,8 +2,16 @@
  * Convolutions of the same kind, or linear layers, that read the same input become one with all their outputs: one matrix
  * product reads the input once and has work for more threads. Their readers see slices of its result.
  */
-import { sameShape } from "../../tensor/shape.ts";
-import { hasConstantWeights, isProduct, numbersOf, type Product, redirect, Uses } from "../edit.ts";
+import { sameShape, sizeOf } from "../../tensor/shape.ts";
+import {
+  hasConstantWeights,
+  isProduct,
+  numbersOf,
+  type Product,
+  redirect,
+  Uses,
+  writeNumbers,
+} from "../edit.ts";
 import type { Graph, Node, Operation, View } from "../graph.ts";
 import type { Pass } from "../passes.ts";
 import { isWhole, sameView } from "../views.ts";
@@ -71,8 +79,7 @@ function merge(graph: Graph, twins: readonly Product[]): void {
   const [first] = twins;
   const counts = twins.map((node) => (node.inputs[1] as View).shape[0]);
   const total = counts.reduce((sum, n) => sum + n, 0);
-  const weights = twins.map((node) => numbersOf(node.inputs[1] as View));
-  const weight = new Float32Array(weights.reduce((sum, w) => sum + w.length, 0));
+  const weights = twins.map((node) => node.inputs[1] as View);
   const bias = twins.some((node) => node.inputs[2]) ? new Float32Array(total) : undefined;
   const axis = first.operation.op === "conv2d" ? 1 : first.outputs[0].shape.length - 1;
   const { shape, strides } = first.outputs[0];
@@ -84,22 +91,22 @@ function merge(graph: Graph, twins: readonly Product[]): void {
     offset: 0,
   };
   let offset = 0;
-  let at = 0;
   twins.forEach((node, i) => {
-    weight.set(weights[i], at);
-    at += weights[i].length;
     const b = node.inputs[2];
     if (bias && b) bias.set(numbersOf(b), offset);
     const slice: View = { ...merged, shape: node.outputs[0].shape, offset };
     if (!redirect(graph, node.outputs[0], slice)) throw new Error("compile: a view that a slice cannot show");
     offset += counts[i];
   });
-  const [x, w] = first.inputs as [View, View];
-  const inputs = [
-    x,
-    graph.constant(weight, [total, ...w.shape.slice(1)]),
-    bias && graph.constant(bias, [total]),
-  ];
+  const weight = graph.madeConstant([total, ...weights[0].shape.slice(1)], (numbers) => {
+    let at = 0;
+    for (const w of weights) {
+      const to = at + sizeOf(w.shape);
+      writeNumbers(w, numbers.subarray(at, to));
+      at = to;
+    }
+  });
+  const inputs = [first.inputs[0], weight, bias && graph.constant(bias, [total])];
   const node: Node = { ...first, inputs, outputs: [merged] };
   const gone = new Set(twins.map((twin) => twin.outputs[0]));
   graph.nodes = graph.nodes.flatMap((other) => {

@@ -9,10 +9,9 @@ import {
   isBare,
   isProduct,
   numbersOf,
-  numbersToChange,
   type Product,
   sweepUntilStable,
-  type Uses,
+  writeNumbers,
 } from "../edit.ts";
 import type { Graph, Node, View } from "../graph.ts";
 import type { Pass } from "../passes.ts";
@@ -35,7 +34,7 @@ export const mergeRepConv: Pass = {
         if (!out || !fits(large, small) || !uses.canMoveTo(large, node)) continue;
         edits.replace(large);
         edits.replace(small);
-        edits.replace(node, merged(graph, uses, large, small, out));
+        edits.replace(node, merged(graph, large, small, out));
         edits.changes.push(`${large.path} + ${small.path}`);
       }
     }),
@@ -68,24 +67,26 @@ function fits(large: Conv, small: Conv): boolean {
   });
 }
 
-function merged(graph: Graph, uses: Uses, large: Conv, small: Conv, out: View): Node {
+function merged(graph: Graph, large: Conv, small: Conv, out: View): Node {
   const [x, w, bias] = large.inputs as [View, View, View | undefined];
   const [, v, other] = small.inputs as [View, View, View | undefined];
   const [kh, kw] = kernelOf(large);
   const [lh, lw] = kernelOf(small);
-  const weight = numbersToChange(uses, w);
-  const added = numbersOf(v);
   const [top, left] = [(kh - lh) / 2, (kw - lw) / 2];
   const [most, least] = [kh * kw, lh * lw];
   const places = Array.from({ length: least }, (_, i) => (Math.floor(i / lw) + top) * kw + (i % lw) + left);
-  for (let at = 0, to = 0; at < added.length; at += least, to += most) {
-    for (let i = 0; i < least; i++) weight[to + places[i]] += added[at + i];
-  }
+  const weight = graph.madeConstant(w.shape, (numbers) => {
+    writeNumbers(w, numbers);
+    const added = numbersOf(v);
+    for (let at = 0, to = 0; at < added.length; at += least, to += most) {
+      for (let i = 0; i < least; i++) numbers[to + places[i]] += added[at + i];
+    }
+  });
   let sum = bias && numbersOf(bias);
   if (other) {
     const second = numbersOf(other);
     sum = sum ? sum.map((value, i) => value + second[i]) : second;
   }
-  const inputs = [x, graph.constant(weight, w.shape), sum && graph.constant(sum, [sum.length])];
+  const inputs = [x, weight, sum && graph.constant(sum, [sum.length])];
   return { operation: large.operation, inputs, outputs: [out], path: large.path };
 }

@@ -77,7 +77,7 @@ describe("availableThreads", () => {
   });
 
   it.runIf(process.platform === "linux" && existsSync("/usr/bin/taskset"))("follows the affinity", () => {
-    const built = new URL("../../../dist/backend/wasm/available-threads.js", import.meta.url);
+    const built = new URL("../../../lib/backend/wasm/available-threads.js", import.meta.url);
     const code = `import { availableThreads } from ${JSON.stringify(built.href)}; console.log(availableThreads())`;
     const words = ["-c", "0", process.execPath, "--input-type=module", "-e", code];
     expect(execFileSync("/usr/bin/taskset", words, { encoding: "utf8" })).toBe("1\n");

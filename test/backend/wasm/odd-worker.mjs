@@ -6,8 +6,8 @@
  * - count: none, but every worker counts its chunks in the word `index` before the last.
  */
 import { workerData } from "node:worker_threads";
-import { controlAt, serve } from "../../../dist/backend/wasm/control.js";
-import { instantiateKernels } from "../../../dist/backend/wasm/instantiate.js";
+import { controlAt, serve } from "../../../lib/backend/wasm/control.js";
+import { instantiateKernels } from "../../../lib/backend/wasm/instantiate.js";
 
 const { module, memory, control, index } = workerData;
 const query = new URL(import.meta.url).searchParams;

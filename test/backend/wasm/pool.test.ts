@@ -143,7 +143,7 @@ describe("WasmBackend", () => {
   });
 
   it("a process that forgets to close ends by itself", () => {
-    const built = new URL("../../../dist/backend/wasm/wasm-backend.js", import.meta.url);
+    const built = new URL("../../../lib/backend/wasm/wasm-backend.js", import.meta.url);
     const code = `
       import { createWasmBackend } from ${JSON.stringify(built.href)};
       const b = createWasmBackend({ threads: 3 });

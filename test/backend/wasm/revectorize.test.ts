@@ -9,8 +9,8 @@ import { createWasmBackend } from "../../../src/backend/wasm/wasm-backend.ts";
 
 const CAN = process.versions.v8.startsWith("13.6.") && process.arch === "x64";
 const NODE24 = process.env.MOBILEDETR_NODE24 ?? (CAN ? process.execPath : undefined);
-const BUILT = new URL("../../../dist/backend/wasm/wasm-backend.js", import.meta.url).href;
-const PROBE = new URL("../../../dist/backend/wasm/revectorize-probe.js", import.meta.url);
+const BUILT = new URL("../../../lib/backend/wasm/wasm-backend.js", import.meta.url).href;
+const PROBE = new URL("../../../lib/backend/wasm/revectorize-probe.js", import.meta.url);
 const EXPECTED =
   "revectorize: expected an engine that revectorizes WebAssembly: Node with V8 13.6 on x64, got ";
 const MEND = " (leave revectorize out, or run Node 24 on x64)";
