@@ -51,9 +51,9 @@ async function info(args: Arguments, terminal: Terminal): Promise<number> {
   const model = new RTDETRDetectionModel(files.config);
   // Before folding: weights are those of the model as it was trained.
   const weights =
-    files.weights === undefined
-      ? undefined
-      : readWeightsInfo(model as unknown as AnyModule, files.weights, isNeverRun);
+    typeof files.weights === "string"
+      ? readWeightsInfo(model as unknown as AnyModule, files.weights, isNeverRun)
+      : undefined;
   if (args.has("fuse")) model.fuse();
   const fits = weights?.fits !== false;
   const plan =

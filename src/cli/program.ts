@@ -14,6 +14,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["detect", async () => (await import("./detect.ts")).detectCommand],
   ["run", async () => (await import("./run.ts")).runCommand],
   ["info", async () => (await import("./info.ts")).infoCommand],
+  ["conform", async () => (await import("./conform.ts")).conformCommand],
+  ["golden", async () => (await import("./golden.ts")).goldenCommand],
 ]);
 
 /** All commands. */

@@ -44,6 +44,11 @@ export class Terminal {
     this.#stderr.write(`${text}\n`);
   }
 
+  /** A line on standard error that the next one overwrites, where that is a terminal; undefined takes it away. */
+  progress(text: string | undefined): void {
+    if (this.#stderr.isTTY) this.#stderr.write(`\r\x1b[K${text === undefined ? "" : printable(text)}`);
+  }
+
   /**
    * An error's message on standard error, after "mobiledetr: "; the stack as well where MOBILEDETR_DEBUG is set. `input`
    * is the file that it is about, whose name may hold anything.

@@ -54,9 +54,39 @@ export interface ModelSubject {
 
 /** Where a tensor's elements are. */
 export type Source =
-  /** In a safetensors file of the case's folder, under a key. */
-  | { readonly file: string; readonly key: string }
-  /** Made by the counter-based generator (docs/generator.md): a picture-like input, or an entry of a state dict. */
+  /**
+   * In a safetensors file of the case's folder, under a key; with `row` one row of it along its first axis. Elements are
+   * converted exactly to the tensor's dtype (F16 to F32).
+   */
+  | { readonly file: string; readonly key: string; readonly row?: number }
+  /** In a safetensors file outside the case's folder: a path from the kit's folder, listed with its sha256 in `kit.json`. */
+  | { readonly shared: string; readonly key: string }
+  /** The raw bytes of such a file: dtype U8, shape [length]. */
+  | { readonly sharedBytes: string }
+  /** Made by the counter-based generator (docs/generator.md) from (seed, stream): U(low, high). */
+  | {
+      readonly generator: "uniform";
+      readonly seed: number;
+      readonly stream: string;
+      readonly low: number;
+      readonly high: number;
+    }
+  /** N(std, shift). */
+  | {
+      readonly generator: "normal";
+      readonly seed: number;
+      readonly stream: string;
+      readonly std: number;
+      readonly shift: number;
+    }
+  /** Integers: each word modulo `below`. */
+  | {
+      readonly generator: "integers";
+      readonly seed: number;
+      readonly stream: string;
+      readonly below: number;
+    }
+  /** A picture-like input, or an entry of a state dict. */
   | { readonly generator: "image"; readonly seed: number }
   | {
       readonly generator: "state";
@@ -87,6 +117,12 @@ export interface ExpectedTensor {
   readonly double?: Source;
   /** Absent: every element is kept. Else `source` holds [count] elements at the generator's positions of this name. */
   readonly samples?: number;
+  /** The name whose positions are taken instead, where several modules hand on one tensor. */
+  readonly sampledAs?: string;
+  /** Greatest |f32 - f64| over the whole tensor: how far PyTorch's own float32 is off. Absent where there is no `double`. */
+  readonly noise?: number;
+  /** Of the whole tensor, in float64: min, max, mean, mean |x|, standard deviation (population). Given where it is sampled. */
+  readonly statistics?: readonly number[];
   /** The rule of `tolerances.ts` that judges it. */
   readonly rule: string;
   /** Whether a runtime must give it; the others are compared where it does. */

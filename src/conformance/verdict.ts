@@ -61,6 +61,13 @@ export interface CaseVerdict {
   readonly firstDivergence?: {
     readonly name: string;
     readonly forced?: TensorVerdict;
+    /**
+     * The first module that departs although it was fed with golden inputs, where it is another one: `name` is then its victim.
+     * Its class and arguments are `kind` ("AIFI(c1=256, cm=1024, num_heads=8)"). The diagnoses are of it.
+     */
+    readonly culprit?: { readonly name: string; readonly kind: string; readonly forced: TensorVerdict };
+    /** Where golden inputs could not be had or modules not be run by themselves: why. */
+    readonly unforced?: string;
     readonly diagnoses: readonly Diagnosis[];
   };
   readonly seconds: number;

@@ -50,8 +50,22 @@ export interface SafetensorsPlan {
   chunks(): Generator<Uint8Array>;
 }
 
-interface NamedTensor extends SafetensorsTensor {
+/** A tensor's place, without its content. */
+interface PlacedTensor {
   readonly name: string;
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+}
+
+interface NamedTensor extends SafetensorsTensor, PlacedTensor {}
+
+/** Where everything of a file goes whose tensors are not there yet. */
+export interface SafetensorsLayout {
+  /** The file's first bytes. */
+  readonly head: Uint8Array;
+  /** Each tensor's first byte in the file. */
+  readonly begins: ReadonlyMap<string, number>;
   readonly byteLength: number;
 }
 
@@ -114,10 +128,39 @@ export function planSafetensors(
   };
 }
 
+/**
+ * Lays out a file from dtypes and shapes alone, for writers that fill in tensors one by one as they are made. The layout is
+ * {@link writeSafetensors}'s. Names must differ. Throws "argument" as {@link writeSafetensors}.
+ */
+export function layOutSafetensors(
+  tensors: Iterable<readonly [name: string, dtype: SafetensorsDtype, shape: readonly number[]]>,
+  metadata: SafetensorsMetadata = {},
+): SafetensorsLayout {
+  const given = new Map<string, PlacedTensor>();
+  for (const [name, dtype, shape] of tensors) {
+    checkText("tensor name", name);
+    const count =
+      elementCount(shape) ?? fail("argument", name, "a shape whose product is below 2^53", shapeText(shape));
+    given.set(name, { name, dtype, shape, byteLength: count * layoutOf(dtype).bytes });
+  }
+  const placed = [...given.values()].sort((a, b) => layoutOf(b.dtype).bytes - layoutOf(a.dtype).bytes);
+  const header = headerBytes(given, placed, metadata);
+  const head = new Uint8Array(LENGTH_BYTES + header.length);
+  new DataView(head.buffer).setBigUint64(0, BigInt(header.length), true);
+  head.set(header, LENGTH_BYTES);
+  const begins = new Map<string, number>();
+  let at = head.length;
+  for (const { name, byteLength } of placed) {
+    begins.set(name, at);
+    at += byteLength;
+  }
+  return { head, begins, byteLength: at };
+}
+
 /** The header's JSON, padded with spaces so that the tensors begin at a multiple of 8 bytes. */
 function headerBytes(
-  given: ReadonlyMap<string, NamedTensor>,
-  placed: readonly NamedTensor[],
+  given: ReadonlyMap<string, PlacedTensor>,
+  placed: readonly PlacedTensor[],
   metadata: SafetensorsMetadata,
 ): Uint8Array {
   const offsets = new Map<string, string>();
