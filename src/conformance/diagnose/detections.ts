@@ -109,6 +109,12 @@ const softmax = (scores: ArrayLike<number>): number[] => {
   return powers.map((x) => x / total);
 };
 
+const exponents = (scores: ArrayLike<number>): number[] => {
+  const powers = Array.from(scores, Math.exp);
+  const total = powers.reduce((a, b) => a + b, 0);
+  return powers.map((x) => x / total);
+};
+
 /** All of them. */
 export const DETECTIONS: readonly Mistake[] = [
   mistake("boxes-cxcywh", "Convert cx cy w h to x1 y1 x2 y2.", [
@@ -158,6 +164,7 @@ export const DETECTIONS: readonly Mistake[] = [
   mistake("scores", "Scores are the sigmoids as they come; the best class of a query is its detection.", [
     ["every class above the threshold is a detection, not the best alone", { everyClass: true }],
     ["a softmax over the classes was taken for the sigmoids", { scores: softmax }],
+    ["a softmax over the classes was applied to the sigmoids", { scores: exponents }],
     ["the sigmoid is applied once more", { scores: (s) => Array.from(s, (x) => 1 / (1 + Math.exp(-x))) }],
     [
       "scores are multiplied by the first column, as if it were objectness",

@@ -23,6 +23,7 @@ import { NUMERIC } from "./numeric.ts";
 import { PICTURE } from "./picture.ts";
 import { type Problem, problemOf, type Whole } from "./problem.ts";
 import { SAMPLING } from "./sampling.ts";
+import { TRAFFIC } from "./traffic.ts";
 import { explainedBy, isOff, meanOf, sameShape, shareOf, type View } from "./view.ts";
 
 export type { Evidence } from "./evidence.ts";
@@ -38,6 +39,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...DECODER,
   ...PICTURE,
   ...DETECTIONS,
+  ...TRAFFIC,
 ];
 
 /** Every symptom that is looked for. */

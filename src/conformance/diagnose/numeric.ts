@@ -52,25 +52,25 @@ const overflow: Symptom = {
   mend: "Half precision ends at 65504: keep this layer in float32, or scale it down.",
   *find(view) {
     if (!sameShape(view)) return;
-    let [large, infinite, met, broken] = [0, 0, 0, 0];
+    const isOver = (y: number): boolean => y === Infinity || y === -Infinity || Math.abs(y) === 65504;
+    let [limit, over, infinite] = [Number.POSITIVE_INFINITY, 0, 0];
     for (let i = 0; i < view.right.length; i++) {
-      const x = view.right[i];
       const y = view.got[positionOf(view, i)];
-      const over = Math.abs(x) >= 65520;
-      const is = !Number.isFinite(y) || Math.abs(y) === 65504;
-      if (Number.isFinite(x) && !Number.isFinite(y)) broken++;
-      if (over) large++;
-      if (is) infinite++;
-      if (over && is) met++;
+      if (!isOver(y) || !isOff(view, i)) continue;
+      over++;
+      if (!Number.isFinite(y)) infinite++;
+      limit = Math.min(limit, Math.abs(view.right[i]));
     }
-    if (large === 0 || infinite === 0 || met < 0.9 * Math.max(large, infinite)) return;
+    if (over === 0) return;
+    let large = 0;
+    for (const x of view.right) if (Math.abs(x) >= limit) large++;
+    // All that is above the bound went over it, and nothing below.
+    if (over < 0.9 * large) return;
     const explains =
-      broken > 0
-        ? met / Math.max(large, infinite)
-        : explainsElementwise(view, (x) => Math.max(-65504, Math.min(65504, x)));
+      infinite > 0 ? over / large : explainsElementwise(view, (x) => Math.max(-65504, Math.min(65504, x)));
     yield {
       explains,
-      says: `${infinite} values are ${broken > 0 ? "infinite" : "65504"}, just where the golden is beyond 65504`,
+      says: `${over} values are ${infinite > 0 ? "infinite" : "65504"}, just where the golden is beyond ${limit.toPrecision(6)}`,
     };
   },
 };
@@ -329,7 +329,12 @@ const constant: Symptom = {
   mend: "The output is constant: look for a buffer that is read before it is written, or a result that is not copied back.",
   *find(view) {
     const [first] = view.got;
-    if (view.got.length < 2 || !view.got.every((y) => Object.is(y, first) || y === first)) return;
+    if (
+      view.got.length < 2 ||
+      Number.isNaN(first) ||
+      !view.got.every((y) => Object.is(y, first) || y === first)
+    )
+      return;
     yield {
       explains: Number.isFinite(first) ? explainsElementwise(view, () => first) : 1,
       says: `every value is ${first}`,

@@ -133,10 +133,11 @@ function tapsOf(inputs: number, outputs: number, kernel: Kernel): Taps[] {
         return [[inside(Math.floor(i * step)), 1]];
       case "nearest-centre":
         return [[inside(Math.floor((i + 0.5) * step)), 1]];
-      case "area":
-        return normalised(i * step - 0.5, (i + 1) * step - 0.5, inside, (at) =>
-          Math.max(0, Math.min(at + 0.5, (i + 1) * step - 0) - Math.max(at - 0.5 + 0, i * step - 0.5)),
-        );
+      case "area": {
+        const [from, to] = [i * step - 0.5, (i + 1) * step - 0.5];
+        const share = (at: number): number => Math.max(0, Math.min(at + 0.5, to) - Math.max(at - 0.5, from));
+        return normalised(from, to, inside, share);
+      }
       case "antialias": {
         const reach = Math.max(1, step);
         return normalised(
