@@ -17,6 +17,8 @@ const SOURCES = [
   "asconfig.json",
   "tsconfig.json",
   "tsconfig.build.json",
+  "tsconfig.browser.json",
+  "models",
 ];
 const PRODUCTS = ["build/kernels.wasm", "build/jpeg.wasm", "dist/.built"];
 

@@ -1,14 +1,17 @@
 /**
  * After tsc: its modules go from `dist` to `lib`, and what is published is bundled from there. First the few modules that
  * import a package, in place, so that nothing else would have to be installed; NOTICE names what is bundled. Then into `dist`
- * the workers, each into one file, and the entry points with what they share: a process or a thread starts from a few files
+ * the pool's worker, into one file, and the rest with what it shares: a process or a thread starts from a few files
  * in half the time that it takes from a hundred. Tests and benchmarks that want a single module built take it from `lib`.
+ *
+ * Packages are minified wholly. Of our own code names and statements stay, so that a stack can be read; white space and
+ * comments go. No source maps.
  */
 import { chmodSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -21,6 +24,7 @@ const common = {
   format: "esm",
   target: "node20",
   legalComments: "inline",
+  charset: "utf8",
 };
 
 // Types stay where they are: they are published as tsc wrote them.
@@ -33,6 +37,7 @@ for (const path of await readdir(`${root}dist`, { recursive: true })) {
 // The modules that import packages; nothing else in `src` may (the linter sees to it).
 await build({
   ...common,
+  minify: true,
   entryPoints: ["lib/image/vendor.js", "lib/image/jpeg-vendor.js"],
   platform: "node",
   // Bundled CommonJS still asks for Node's own modules by require().
@@ -43,6 +48,7 @@ await build({
 // The browser's form of yaml reads no environment, which some engines would ask permission for.
 await build({
   ...common,
+  minify: true,
   entryPoints: ["lib/models/yaml-vendor.js", "lib/backend/wasm/instantiate.js"],
   platform: "neutral",
   conditions: ["browser"],
@@ -82,8 +88,10 @@ async function bundle(modules, splitting) {
       const there = relative(folder, from.replace(/^lib/, "dist"));
       return `new URL(${JSON.stringify(there)}, import.meta.url).href`;
     });
+    // Only now, for a limit breaks lines inside strings, too; with one a stack's line numbers mean something.
+    const { code } = await transform(contents, { charset: "utf8", minifyWhitespace: true, lineLimit: 160 });
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, contents);
+    await writeFile(path, code);
   }
 }
 
@@ -91,9 +99,8 @@ const { exports, bin } = JSON.parse(await readFile(`${root}package.json`, "utf8"
 const published = [...Object.values(exports).map((entry) => entry.default), ...Object.values(bin)];
 const entries = published.flatMap((path) => path?.match(/dist\/(.*)/)?.[1] ?? []);
 
-await bundle(["detector/worker.js"], false);
+// The pool's threads start from one file. The detector's takes what the entry points hold, for the sake of the package's size.
 await bundle(["backend/wasm/worker.js"], false);
-await bundle(["backend/wasm/revectorize-probe.js"], false);
-await bundle(entries, true);
+await bundle([...entries, "detector/worker.js", "backend/wasm/revectorize-probe.js"], true);
 
 chmodSync(`${root}${bin.mobiledetr}`, 0o755);

@@ -15,7 +15,7 @@ import type {
   TypedArray,
   UnaryOp,
 } from "../backend/backend.ts";
-import type { Activation } from "../backend/wasm/epilogue.ts";
+import type { Activation } from "../backend/wasm/fused-activation.ts";
 import { contiguousStrides, formatShape, sizeOf } from "../tensor/shape.ts";
 import { Constant } from "./constant.ts";
 

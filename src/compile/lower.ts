@@ -3,12 +3,11 @@
  * alone runs at once (weights are packed here), and what is left gets its place in memory.
  */
 import type { Backend, Storage, TypedArray } from "../backend/backend.ts";
-import { BYTES_PER_ELEMENT } from "../backend/backend.ts";
 import { referenceBackend } from "../backend/reference/reference.ts";
 import { convView } from "../backend/wasm/conv.ts";
 import { sizeOf, type View as Window } from "../backend/wasm/engine.ts";
 import { linearView } from "../backend/wasm/gemm.ts";
-import type { KernelName } from "../backend/wasm/instantiate.ts";
+import { viewOf } from "../backend/wasm/storage.ts";
 import type { WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { winogradPays, winogradView } from "../backend/wasm/winograd.ts";
 import { applyNode } from "./apply.ts";
@@ -25,7 +24,8 @@ export type PlanStep = {
 } & (
   | {
       readonly kind: "kernel";
-      readonly kernel: KernelName;
+      /** Name of an exported kernel of `build/kernels.wasm`. */
+      readonly kernel: string;
       readonly args: number[];
       readonly units: number;
       readonly nsPerUnit: number;
@@ -44,7 +44,8 @@ export class PlanStorage implements Storage {
   readonly dtype: Storage["dtype"];
   readonly length: number;
   readonly address: number;
-  readonly data: TypedArray;
+  readonly #memory: WasmBackend["memory"];
+  #data: TypedArray | undefined;
   #isReleased: () => boolean;
 
   constructor(
@@ -52,15 +53,23 @@ export class PlanStorage implements Storage {
     dtype: Storage["dtype"],
     length: number,
     address: number,
-    data: TypedArray,
+    memory: WasmBackend["memory"],
     isReleased: () => boolean,
   ) {
     this.backend = backend;
     this.dtype = dtype;
     this.length = length;
     this.address = address;
-    this.data = data;
+    this.#memory = memory;
     this.#isReleased = isReleased;
+  }
+
+  get data(): TypedArray {
+    // Again when an unshared memory has grown, which empties views on it.
+    if (this.#data?.length !== this.length) {
+      this.#data = viewOf(this.#memory.buffer, this.dtype, this.address, this.length);
+    }
+    return this.#data;
   }
 
   get released(): boolean {
@@ -138,7 +147,7 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
   try {
     let constantBytes = 0;
     const bringIn = ({ numbers }: Block, address: number): void => {
-      numbers?.writeTo(arrayAt(memory, numbers.dtype, address, numbers.length));
+      numbers?.writeTo(viewOf(memory.buffer, numbers.dtype, address, numbers.length));
     };
     for (const block of recording.blocks) {
       const fixed = block.kind === "packed" || block.kind === "table" || block.kind === "constant";
@@ -195,8 +204,7 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
       let storage = storages.get(invented);
       if (!storage) {
         const [address] = relocate([invented]);
-        const data = arrayAt(memory, dtype, address, length);
-        storage = new PlanStorage(backend, dtype, length, address, data, () => released);
+        storage = new PlanStorage(backend, dtype, length, address, memory, () => released);
         storages.set(invented, storage);
       }
       return storage;
@@ -238,23 +246,4 @@ function place(graph: Graph, backend: WasmBackend, recording: Recording): Lowere
 function isHeavy(step: { readonly kind: string; readonly kernel?: string }): boolean {
   const { kernel = "" } = step;
   return step.kind === "host" || !(COPIES.has(kernel) || /^(pack|binary)|Flat$/.test(kernel));
-}
-
-function arrayAt(
-  memory: { readonly buffer: ArrayBufferLike },
-  dtype: Storage["dtype"],
-  address: number,
-  length: number,
-): TypedArray {
-  const buffer = memory.buffer as ArrayBuffer;
-  switch (dtype) {
-    case "f32":
-      return new Float32Array(buffer, address, length);
-    case "i32":
-      return new Int32Array(buffer, address, length);
-    case "i64":
-      return new BigInt64Array(buffer, address, length);
-    case "u8":
-      return new Uint8Array(buffer, address, length * BYTES_PER_ELEMENT.u8);
-  }
 }

@@ -2,6 +2,7 @@
  * A compiled forward: a flat list of steps over memory that was laid out beforehand. A run allocates nothing. Results are
  * views on the plan's memory: they are good until the next run.
  */
+import type { KernelName } from "../backend/wasm/instantiate.ts";
 import type { WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { fail } from "../errors.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
@@ -158,7 +159,7 @@ export class Plan<Out = unknown> {
     if (step.kind === "host") step.run();
     else {
       const { kernel, args, units, nsPerUnit } = step;
-      this.#backend.engine.pool.run(kernel, args as never, units, nsPerUnit, this.threads);
+      this.#backend.engine.pool.run(kernel as KernelName, args as never, units, nsPerUnit, this.threads);
     }
   }
 

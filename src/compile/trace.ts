@@ -19,6 +19,7 @@ import type {
   UnaryOp,
 } from "../backend/backend.ts";
 import { newTypedArray } from "../backend/heap.ts";
+import { lastingData } from "../backend/wasm/storage.ts";
 import { fail } from "../errors.ts";
 import { DeferredStorage } from "../nn/deferred-storage.ts";
 import type { AnyModule, Module, TensorSlot } from "../nn/module.ts";
@@ -248,6 +249,6 @@ export function traceGraph(model: Compilable, shape: readonly number[], options:
 /** A parameter's numbers: what is still in a file stays there until it is packed. */
 function constantOf(storage: Storage): Constant {
   const { dtype } = storage;
-  if (!(storage instanceof DeferredStorage)) return Constant.of(dtype, storage.data);
+  if (!(storage instanceof DeferredStorage)) return Constant.of(dtype, lastingData(storage));
   return Constant.made(dtype, storage.length, (out) => storage.readInto(out));
 }

@@ -4,20 +4,17 @@
  * from the picture's bytes to its boxes. The work itself is in `pipeline.ts`. A thread that dies takes the calls with it
  * that were under way; the next call starts another, one for all that wait. Files are then read again by the paths given.
  */
-import { Worker } from "node:worker_threads";
-import { builtScript } from "../backend/wasm/built-script.ts";
-import { prepareRevectorize } from "../backend/wasm/revectorize.ts";
-import { describe, fail, MobileDetrError } from "../errors.ts";
-import { checkImage } from "../image/image.ts";
+import { fail, MobileDetrError } from "../errors.ts";
 import {
   checkDetectOptions,
   checkDetectorOptions,
   type DetectOptions,
   type DetectorOptions,
 } from "./options.ts";
-import type { ImageInput } from "./pictures.ts";
 import type { Detections, DetectorInfo } from "./pipeline.ts";
-import type { PlainError, Reply, Request } from "./protocol.ts";
+import type { PlainError, Reply } from "./protocol.ts";
+import { type PictureInput, type Posted, takeModel, takePicture, takeWeights } from "./sources.ts";
+import { Thread } from "./thread.ts";
 
 interface Waiting {
   resolve(result: Detections): void;
@@ -31,48 +28,34 @@ interface Waiting {
  */
 export async function loadDetector(options: DetectorOptions = {}): Promise<Detector> {
   checkDetectorOptions(options);
-  const own = structuredClone({ ...options, weights: sharedBytes(options.weights) }); // what the caller cannot change
-  const worker = startThread(own);
+  const own = await ownOptions(options);
+  let thread: Thread | undefined;
   try {
     const info = await new Promise<DetectorInfo>((resolve, reject) => {
-      worker.once("message", (reply: Reply) => {
-        if (reply.kind === "ready") resolve(reply.info);
-        else if (reply.kind === "refused") reject(revive(reply.error));
-        else reject(new Error(`detector thread: unexpected ${reply.kind}`));
+      thread = new Thread(own, {
+        reply: (reply) => {
+          if (reply.kind === "ready") resolve(reply.info);
+          else if (reply.kind === "refused") reject(revive(reply.error));
+          else reject(new Error(`detector thread: unexpected ${reply.kind}`));
+        },
+        ended: reject,
       });
-      worker.once("error", (error) => reject(died(error.message, "load another")));
-      worker.once("exit", (code) => reject(died(`exit code ${code} while loading`, "load another")));
     });
-    worker.removeAllListeners("message").removeAllListeners("error").removeAllListeners("exit");
-    return new Detector(worker, info, own);
+    return new Detector(thread as unknown as Thread, info, own);
   } catch (error) {
-    await worker.terminate();
+    await thread?.terminate();
     throw error;
   }
 }
 
-/** A thread that loads what options say, and then answers. */
-function startThread(options: DetectorOptions): Worker {
-  if (options.revectorize) prepareRevectorize();
-  return new Worker(workerUrl(), {
-    workerData: options,
-    execArgv: [], // the process's loaders, hooks and --input-type are not for the worker
-  });
-}
-
-/**
- * Weights in memory that every thread sees: the one copy that the package keeps, for the thread and for starting it again.
- */
-function sharedBytes(weights: DetectorOptions["weights"]): DetectorOptions["weights"] {
-  if (!(weights instanceof Uint8Array)) return weights;
-  const shared = new Uint8Array(new SharedArrayBuffer(weights.byteLength));
-  shared.set(weights);
-  return shared;
-}
-
-/** The source runs from `src` under a test runner, but a worker needs plain JavaScript: the built one. */
-function workerUrl(): URL {
-  return builtScript(new URL("./worker.js", import.meta.url));
+/** Options that the caller cannot change any more, and that a thread can be started from again and again. */
+async function ownOptions({ model, weights, ...others }: DetectorOptions): Promise<DetectorOptions> {
+  const own = structuredClone(others);
+  const [ownModel, ownWeights] = await Promise.all([
+    model === undefined ? undefined : takeModel(model, weights === undefined),
+    takeWeights(weights),
+  ]);
+  return { ...own, model: ownModel, weights: ownWeights };
 }
 
 /** A loaded network on a thread of its own. Make one with {@link loadDetector}; `close()` it when done. */
@@ -81,39 +64,62 @@ export class Detector {
   readonly info: DetectorInfo;
   readonly #options: DetectorOptions;
   /** Undefined where the last one died: the next call starts another. */
-  #worker: Worker | undefined;
+  #thread: Thread | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
+  /** Calls whose bytes are still waited for, and those behind them. */
+  #queue: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal A loaded thread, without listeners, and what another can be started from. */
-  constructor(worker: Worker, info: DetectorInfo, options: DetectorOptions) {
+  constructor(thread: Thread, info: DetectorInfo, options: DetectorOptions) {
     this.info = info;
     this.#options = options;
-    this.#adopt(worker);
-    worker.unref(); // an idle detector does not keep the process alive
+    this.#adopt(thread);
+    thread.unref(); // an idle detector does not keep the process alive
   }
 
   /**
-   * Finds the objects in one picture: a path, the bytes of a JPEG or PNG file, or pixels
-   * `{ data, width, height, channels }` (8 bits, RGB order, 1, 3 or 4 channels; alpha is dropped). Calls are answered in
-   * order. Rejects with a MobileDetrError of code "argument", "file", "format", "memory" or "state"; a "state" that speaks
-   * of the thread's end costs the calls that were under way, and the next call loads anew: it may also reject with what
-   * `loadDetector` does.
+   * Finds the objects in one picture: a path (not in browsers), the bytes of a JPEG or PNG file (Uint8Array, ArrayBuffer, Blob,
+   * File), its URL as an object, pixels `{ data, width, height, channels }` (8 bits, RGB order, 1, 3 or 4 channels; alpha is
+   * dropped), or, in browsers, what a canvas can draw. Calls are answered in order. Rejects with a MobileDetrError of code
+   * "argument", "file", "format", "memory" or "state"; a "state" that speaks of the thread's end costs the calls that were
+   * under way, and the next call loads anew: it may also reject with what `loadDetector` does.
    */
-  async detect(image: ImageInput, options: DetectOptions = {}): Promise<Detections> {
+  async detect(image: PictureInput, options: DetectOptions = {}): Promise<Detections> {
     if (this.#closing) {
       fail("state", "detector", "one that is open", "one that was closed", "load another");
     }
     checkDetectOptions(options);
+    const own = structuredClone(options);
+    const taken = takePicture(image);
+    if (!(taken instanceof Promise) && !this.#queue) return this.#send(taken, own);
+    // Behind those that came before, whose bytes may be later than these.
+    const before = this.#queue;
+    let sent: Promise<Detections> | undefined;
+    const queued = (async () => {
+      const [picture] = await Promise.allSettled([taken, before]);
+      if (picture.status === "rejected") throw picture.reason;
+      sent = this.#send(picture.value, own);
+    })();
+    const settled = queued.catch(() => undefined);
+    this.#queue = settled;
+    void settled.then(() => {
+      if (this.#queue === settled) this.#queue = undefined;
+    });
+    await queued;
+    return sent as unknown as Promise<Detections>;
+  }
+
+  /** Posts a picture; the promise of its answer. */
+  #send({ image, transfer }: Posted, options: DetectOptions): Promise<Detections> {
     const id = this.#nextId++;
-    const own = ownBytes(image);
-    const worker = this.#worker ?? this.#adopt(startThread(this.#options));
     return new Promise((resolve, reject) => {
-      worker.ref();
+      const thread = this.#thread ?? this.#start();
+      thread.ref();
       this.#waiting.set(id, { resolve, reject });
       try {
-        worker.postMessage({ kind: "detect", id, image: own.image, options } satisfies Request, own.transfer);
+        thread.post({ kind: "detect", id, image, options }, transfer);
       } catch (error) {
         this.#waiting.delete(id);
         this.#rest();
@@ -136,35 +142,45 @@ export class Detector {
   }
 
   async #close(): Promise<void> {
-    const worker = this.#worker;
-    if (!worker) return;
+    await this.#queue;
+    const thread = this.#thread;
+    if (!thread) return;
     const done = new Promise<void>((resolve) => {
-      worker.on("message", (reply: Reply) => {
-        if (reply.kind === "closed") resolve();
-      });
-      worker.once("exit", () => resolve());
+      thread.listener = {
+        reply: (reply) => {
+          this.#receive(thread, reply);
+          if (reply.kind === "closed" || reply.kind === "refused") resolve();
+        },
+        ended: (reason) => {
+          this.#lose(thread, reason);
+          resolve();
+        },
+      };
     });
-    worker.ref();
-    worker.postMessage({ kind: "close" } satisfies Request);
+    thread.ref();
+    thread.post({ kind: "close" });
     await done;
-    await worker.terminate();
+    await thread.terminate();
+  }
+
+  #start(): Thread {
+    return this.#adopt(new Thread(this.#options, { reply: () => undefined, ended: () => undefined }));
   }
 
   /** Listens to a thread, which answers from now on. Requests may be sent before it has loaded: it takes them then. */
-  #adopt(worker: Worker): Worker {
-    this.#worker = worker;
-    worker.on("message", (reply: Reply) => this.#receive(worker, reply));
-    worker.on("error", (error) => this.#lose(worker, died(error.message, "call again: another is started")));
-    worker.on("exit", (code) => {
-      this.#lose(worker, died(`exit code ${code}`, "call again: another is started"));
-    });
-    return worker;
+  #adopt(thread: Thread): Thread {
+    this.#thread = thread;
+    thread.listener = {
+      reply: (reply) => this.#receive(thread, reply),
+      ended: (reason) => this.#lose(thread, reason),
+    };
+    return thread;
   }
 
-  #receive(worker: Worker, reply: Reply): void {
+  #receive(thread: Thread, reply: Reply): void {
     if (reply.kind === "refused") {
-      void worker.terminate();
-      this.#lose(worker, revive(reply.error)); // what loaded once does not load again: the file is gone, perhaps
+      void thread.terminate();
+      this.#lose(thread, revive(reply.error)); // what loaded once does not load again: the file is gone, perhaps
     }
     if (reply.kind !== "done" && reply.kind !== "failed") return;
     const waiting = this.#waiting.get(reply.id);
@@ -175,39 +191,16 @@ export class Detector {
   }
 
   #rest(): void {
-    if (this.#waiting.size === 0 && !this.#closing) this.#worker?.unref();
+    if (this.#waiting.size === 0 && !this.#closing) this.#thread?.unref();
   }
 
   /** Gives up a thread that has ended, and the calls that it had; tells nothing about threads before or after it. */
-  #lose(worker: Worker, reason: Error): void {
-    if (worker !== this.#worker) return;
-    this.#worker = undefined;
+  #lose(thread: Thread, reason: Error): void {
+    if (thread !== this.#thread) return;
+    this.#thread = undefined;
     for (const { reject } of this.#waiting.values()) reject(reason);
     this.#waiting.clear();
   }
-}
-
-/**
- * The image with bytes of its own: posting a view copies the whole buffer behind it. What was copied here is handed over;
- * the caller's own bytes stay the caller's.
- */
-function ownBytes(image: ImageInput): { image: ImageInput; transfer: ArrayBuffer[] } {
-  const copy = (bytes: Uint8Array | Uint8ClampedArray): Uint8Array<ArrayBuffer> => new Uint8Array(bytes);
-  if (image instanceof Uint8Array) {
-    const bytes = copy(image);
-    return { image: bytes, transfer: [bytes.buffer] };
-  }
-  if (typeof image === "object" && image !== null && ArrayBuffer.isView(image.data)) {
-    const { width, height, channels } = image;
-    checkImage(image);
-    const data = copy(image.data);
-    return { image: { data, width, height, channels }, transfer: [data.buffer] };
-  }
-  return { image, transfer: [] };
-}
-
-function died(how: string, mend: string): MobileDetrError {
-  return new MobileDetrError("state", describe("detector", "its thread to live", `its end: ${how}`, mend));
 }
 
 function revive({ code, message, stack }: PlainError): Error {

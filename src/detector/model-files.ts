@@ -1,22 +1,28 @@
 /** Which files a model name stands for, and their contents: the default model, the standard networks, a user's YAML. */
-import { basename } from "node:path";
-import { fileURLToPath } from "node:url";
+import { decodeBase64 } from "../base64.ts";
 import { fail } from "../errors.ts";
 import { isVariantName, VARIANT_NAMES } from "../models/mobilenetv4/variants.ts";
-import { MAX_YAML_CHARACTERS, type ModelConfig, parseModelConfig } from "../models/rtdetr/config.ts";
-import { openFileSource } from "../weights/file-source.ts";
+import { type ModelConfig, parseModelConfig } from "../models/rtdetr/config.ts";
 import { openSafetensors, type SafetensorsFile } from "../weights/safetensors.ts";
 import { DEFAULT_MODEL } from "./default-model.ts";
+import { embeddedWeights, embeddedYaml, fileName, readYaml } from "./embedded.ts";
+import type { ModelSource, WeightsInput } from "./model-source.ts";
 
 /** Names of the models whose weights ship in the package. */
 export const EMBEDDED_MODELS: readonly string[] = [DEFAULT_MODEL];
 
 /** What a model is made from. */
 export interface ModelChoice {
-  /** "codes" (with weights), one of the five backbones' names (standard head, needs weights), or a YAML file's path. */
-  readonly model?: string;
-  /** A safetensors file's path or bytes; the embedded weights where the model has some. */
-  readonly weights?: string | Uint8Array;
+  /**
+   * "codes" (with weights), one of the five backbones' names (standard head, needs weights), a YAML file's path, or a model as
+   * an object.
+   */
+  readonly model?: string | ModelSource;
+  /**
+   * A safetensors file: its path (not in browsers), its bytes in any form, or its URL as an object; the model's own weights where
+   * it has some.
+   */
+  readonly weights?: WeightsInput;
   /** Number of classes instead of the YAML's. */
   readonly nc?: number;
   /** Scale of the YAML; its first unless said. */
@@ -28,32 +34,29 @@ export interface ModelFiles {
   /** For messages and `info`: "codes", "MobileNetV4ConvSmall", or the YAML's file name. */
   readonly name: string;
   readonly config: ModelConfig;
-  /** Path or bytes; absent where none were given and none are embedded. */
-  readonly weights?: string | Uint8Array;
-}
-
-const MODELS = new URL("../../models/", import.meta.url);
-
-function modelPath(file: string): string {
-  return fileURLToPath(new URL(file, MODELS));
+  /** Absent where none were given and the model has none. */
+  readonly weights?: WeightsInput;
 }
 
 /** Reads a model's YAML and finds its weights. Errors: "argument" for an unknown name, "file", "format". */
 export function findModel(choice: ModelChoice = {}): ModelFiles {
   const { model = DEFAULT_MODEL, weights, nc, scale } = choice;
-  if (EMBEDDED_MODELS.includes(model)) {
-    const path = modelPath(`${model}.yaml`);
-    const config = parseModelConfig(readText(path), { source: `${model}.yaml`, nc, scale });
-    return { name: model, config, weights: weights ?? modelPath(`${model}.f16.safetensors`) };
+  if (typeof model === "object") {
+    const config = parseModelConfig(model.yaml, { source: model.name, nc, scale });
+    return { name: model.name, config, weights: weights ?? model.weights };
+  }
+  if (model === DEFAULT_MODEL) {
+    const config = parseModelConfig(embeddedYaml("codes"), { source: `${model}.yaml`, nc, scale });
+    return { name: model, config, weights: weights ?? embeddedWeights() };
   }
   if (isVariantName(model)) {
-    const text = readText(modelPath("rtdetr-mobilenetv4.yaml"));
+    const text = embeddedYaml("rtdetr-mobilenetv4");
     const config = parseModelConfig(text, { source: model, nc, scale });
     return { name: model, config: { ...config, backbone: { ...config.backbone, module: model } }, weights };
   }
   if (/\.ya?ml$/i.test(model)) {
-    const config = parseModelConfig(readText(model), { source: model, nc, scale });
-    return { name: basename(model), config, weights };
+    const config = parseModelConfig(readYaml(model), { source: model, nc, scale });
+    return { name: fileName(model), config, weights };
   }
   const known = [...EMBEDDED_MODELS, ...VARIANT_NAMES].join(", ");
   return fail("argument", "model", `one of ${known}, or a .yaml file`, JSON.stringify(model));
@@ -62,15 +65,24 @@ export function findModel(choice: ModelChoice = {}): ModelFiles {
 /** Opens a model's weights; an error (code "argument") where there are none. */
 export function openWeights(files: ModelFiles): SafetensorsFile {
   if (files.weights === undefined) {
-    fail(
-      "argument",
-      files.name,
-      "weights (only the default model ships with some)",
-      "none",
-      "name a safetensors file",
-    );
+    const mend =
+      files.name === DEFAULT_MODEL
+        ? 'in a browser: import { codes } from "mobiledetr/models/codes", loadDetector({ model: codes })'
+        : "name a safetensors file, or give its bytes";
+    fail("argument", files.name, "weights (only the default model ships with some)", "none", mend);
   }
-  return openSafetensors(files.weights);
+  const { weights } = files;
+  if (typeof weights === "string" || weights instanceof Uint8Array) return openSafetensors(weights);
+  if ("base64" in weights) {
+    return openSafetensors(decodeBase64(weights.base64), { name: `${files.name}'s own weights` });
+  }
+  return fail(
+    "argument",
+    "weights",
+    "a path or a Uint8Array",
+    "what has to be read first",
+    "loadDetector does that",
+  );
 }
 
 /** Class names: the YAML's, else the weights' metadata ("names", comma-separated), else the numbers. */
@@ -87,16 +99,4 @@ export function classNames(config: ModelConfig, metadata: ReadonlyMap<string, st
 /** Names of parameters that inference never reads, so that weights may lack them; see docs/quirks.md. */
 export function isNeverRun(name: string): boolean {
   return /(^|\.)layer5\.|denoising_class_embed|num_batches_tracked/.test(name);
-}
-
-function readText(path: string): string {
-  const file = openFileSource(path);
-  try {
-    // A longer one is refused by the parser, which needs to see no more of it.
-    const bytes = new Uint8Array(Math.min(file.byteLength, 4 * MAX_YAML_CHARACTERS));
-    file.read(0, bytes);
-    return new TextDecoder().decode(bytes);
-  } finally {
-    file.close();
-  }
 }

@@ -3,6 +3,7 @@ import type { Pair } from "../backend/backend.ts";
 import { availableThreads } from "../backend/wasm/available-threads.ts";
 import { fail } from "../errors.ts";
 import type { ModelChoice } from "./model-files.ts";
+import { isWeightsInput } from "./sources.ts";
 
 /** Options of `loadDetector`. */
 export interface DetectorOptions extends ModelChoice {
@@ -32,6 +33,11 @@ export interface DetectorOptions extends ModelChoice {
    * Refused where the engine cannot; tried in a child process first. false.
    */
   readonly revectorize?: boolean;
+  /**
+   * Address of the package's `dist/browser/worker.js`, served by you with the folder `chunks` beside it: for pages whose Content-Security-Policy forbids `blob:`
+   * workers. Browsers alone look at it.
+   */
+  readonly workerUrl?: string;
   /** Largest picture that is decoded, in pixels; 2^27 (134 megapixels). */
   readonly maxPixels?: number;
 }
@@ -45,17 +51,35 @@ const MAX_THREADS = 64; // more than any machine that runs this gains from
 /** Checks everything that can be told without the model; errors of code "argument" name the option. */
 export function checkDetectorOptions(options: DetectorOptions): void {
   checkDetectOptions(options);
-  const { model, weights, nc, scale, imgsz, threads, compile, fuse, backend, revectorize, maxPixels } =
-    options;
+  const {
+    model,
+    weights,
+    nc,
+    scale,
+    imgsz,
+    threads,
+    compile,
+    fuse,
+    backend,
+    revectorize,
+    maxPixels,
+    workerUrl,
+  } = options;
   const text = (v: unknown): boolean => typeof v === "string" && v !== "";
-  need("model", model, text, "a name or a YAML file's path");
-  need("weights", weights, (v) => text(v) || v instanceof Uint8Array, "a path or a Uint8Array");
+  need(
+    "model",
+    model,
+    (v) => text(v) || isModelSource(v),
+    "a name, a YAML file's path, or an object { name, yaml, weights }",
+  );
+  need("weights", weights, isWeightsInput, "a path, a Uint8Array, ArrayBuffer or Blob, or a URL object");
   need("nc", nc, isCount, "a whole number >= 1");
   need("scale", scale, text, "a name");
   need("compile", compile, isFlag, "true or false");
   need("fuse", fuse, isFlag, "true or false");
   need("backend", backend, (v) => v === "wasm" || v === "reference", '"wasm" or "reference"');
   need("revectorize", revectorize, isFlag, "true or false");
+  need("workerUrl", workerUrl, (v) => isWholeUrl(v), "a whole URL as a string");
   need("maxPixels", maxPixels, isCount, "a whole number >= 1");
   if (compile && (fuse === false || backend === "reference")) {
     fail(
@@ -112,6 +136,22 @@ export function countThreads(threads: number | "auto"): number {
 
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 1;
+}
+
+function isWholeUrl(value: unknown): boolean {
+  try {
+    return typeof value === "string" && new URL(value).href !== "";
+  } catch {
+    return false;
+  }
+}
+
+function isModelSource(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, yaml, weights } = value as Record<string, unknown>;
+  return (
+    typeof name === "string" && typeof yaml === "string" && (weights === undefined || isWeightsInput(weights))
+  );
 }
 
 function isFlag(value: unknown): boolean {

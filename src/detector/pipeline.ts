@@ -4,6 +4,7 @@
  */
 import type { Backend, Pair } from "../backend/backend.ts";
 import { referenceBackend } from "../backend/reference/reference.ts";
+import { type EngineName, engineName, sharesMemory } from "../backend/wasm/environment.ts";
 import { createWasmBackend, type WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { compile, type Plan } from "../compile/index.ts";
 import { mergeRepConv } from "../compile/passes/merge-rep-conv.ts";
@@ -57,6 +58,13 @@ export interface DetectorInfo {
   /** Where the weights came from. */
   readonly weights: string;
   readonly backend: "wasm" | "reference";
+  /** What runs it. */
+  readonly engine: EngineName;
+  /**
+   * Whether memory can be shared among threads: always, but for browser pages that are not cross-origin isolated, where one
+   * thread computes.
+   */
+  readonly isolated: boolean;
   /** Threads that compute. */
   readonly threads: number;
   /** Height and width of the network's input, in pixels. */
@@ -102,7 +110,11 @@ export class Pipeline {
     const weights = openWeights(files);
     try {
       if (options.backend !== "reference") {
-        this.#wasm = createWasmBackend({ threads, revectorize: options.revectorize });
+        this.#wasm = createWasmBackend({
+          threads,
+          revectorize: options.revectorize,
+          workerUrl: options.workerUrl,
+        });
       }
       this.backend = this.#wasm ?? referenceBackend;
       const { fuse = true } = options;
@@ -122,6 +134,8 @@ export class Pipeline {
         model: files.name,
         weights: weights.name,
         backend: options.backend ?? "wasm",
+        engine: engineName(),
+        isolated: sharesMemory(),
         threads: this.#wasm?.threads ?? 1,
         imgsz,
         names,

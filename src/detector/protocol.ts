@@ -22,6 +22,14 @@ export type Reply =
   | { readonly kind: "failed"; readonly id: number; readonly error: PlainError }
   | { readonly kind: "closed" };
 
+/** Who is told what a thread says. */
+export interface ThreadListener {
+  /** It answers. */
+  reply(reply: Reply): void;
+  /** It has ended, for this reason: told at least once, unless it was told to end. */
+  ended(reason: Error): void;
+}
+
 /** An error as it crosses threads: its class would be lost. */
 export interface PlainError {
   readonly code?: ErrorCode;

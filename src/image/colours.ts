@@ -2,6 +2,7 @@
  * Colours for classes: distinct, even in brightness, and the text colour that reads best on each. Made from OKLCH, whose
  * lightness and hue agree with what is seen. Source: B. Ottosson, "A perceptual color space for image processing" (2020).
  */
+import { cos, pow, sin } from "../portable-math.ts";
 
 /** Red, green, blue, 0..255. */
 export type Colour = readonly [red: number, green: number, blue: number];
@@ -53,11 +54,11 @@ function inGamut(lightness: number, chroma: number, hue: number): boolean {
 }
 
 function oklchToLinear(lightness: number, chroma: number, hue: number): [number, number, number] {
-  const a = chroma * Math.cos(hue);
-  const b = chroma * Math.sin(hue);
-  const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
-  const m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3;
-  const s = (lightness - 0.0894841775 * a - 1.291485548 * b) ** 3;
+  const a = chroma * cos(hue);
+  const b = chroma * sin(hue);
+  const l = cube(lightness + 0.3963377774 * a + 0.2158037573 * b);
+  const m = cube(lightness - 0.1055613458 * a - 0.0638541728 * b);
+  const s = cube(lightness - 0.0894841775 * a - 1.291485548 * b);
   return [
     4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
     -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
@@ -65,13 +66,17 @@ function oklchToLinear(lightness: number, chroma: number, hue: number): [number,
   ];
 }
 
+function cube(x: number): number {
+  return x * x * x;
+}
+
 /** Linear light 0..1 to an sRGB value 0..255. */
 function encode(linear: number): number {
-  const v = linear <= 0.0031308 ? 12.92 * linear : 1.055 * linear ** (1 / 2.4) - 0.055;
+  const v = linear <= 0.0031308 ? 12.92 * linear : 1.055 * pow(linear, 1 / 2.4) - 0.055;
   return Math.round(Math.min(1, Math.max(0, v)) * 255);
 }
 
 function decode(value: number): number {
   const v = value / 255;
-  return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  return v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4);
 }

@@ -6,6 +6,7 @@
  * semicolons: `L x y x y ...` a polyline; `E cx cy rx ry from to` an arc of an ellipse, in degrees, counter-clockwise
  * where `to` is greater; `C x y x y x y x y` a cubic Bezier curve; `D x y` a dot.
  */
+import { cos, sin } from "../portable-math.ts";
 
 /** A glyph: how far the pen moves on, and its straight segments (x0 y0 x1 y1 ...); dots have equal ends. */
 export interface Glyph {
@@ -160,12 +161,13 @@ function flatten(command: string, n: number[]): number[] {
     const steps = Math.ceil((Math.abs(to - from) / 360) * STEPS_PER_TURN);
     for (let i = 0; i <= steps; i++) {
       const angle = ((from + ((to - from) * i) / steps) * Math.PI) / 180;
-      points.push(cx + rx * Math.cos(angle), cy + ry * Math.sin(angle));
+      points.push(cx + rx * cos(angle), cy + ry * sin(angle));
     }
   } else if (command === "C") {
     for (let i = 0; i <= STEPS_PER_CURVE; i++) {
       const t = i / STEPS_PER_CURVE;
-      const weights = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t ** 3];
+      const u = 1 - t;
+      const weights = [u * u * u, 3 * t * u * u, 3 * t * t * u, t * t * t];
       points.push(
         weights.reduce((sum, w, k) => sum + w * n[2 * k], 0),
         weights.reduce((sum, w, k) => sum + w * n[2 * k + 1], 0),

@@ -117,7 +117,8 @@ function stroke(mask: Mask, x0: number, y0: number, x1: number, y1: number, radi
       const px = x + 0.5 - x0;
       const py = y + 0.5 - y0;
       const t = lengthSquared > 0 ? Math.min(1, Math.max(0, (px * dx + py * dy) / lengthSquared)) : 0;
-      const distance = Math.hypot(px - t * dx, py - t * dy);
+      const [offX, offY] = [px - t * dx, py - t * dy];
+      const distance = Math.sqrt(offX * offX + offY * offY); // not Math.hypot, which engines round differently
       const covered = Math.min(1, reach - distance);
       const at = y * mask.width + x;
       if (covered > mask.coverage[at]) mask.coverage[at] = covered;

@@ -47,7 +47,7 @@ export function tensorStats(x: Tensor): TensorStats {
   let squares = 0;
   for (const element of data) {
     const v = Number(element);
-    if (Number.isFinite(v)) squares += (v - mean) ** 2;
+    if (Number.isFinite(v)) squares += (v - mean) * (v - mean);
   }
   return { min, max, mean, std: Math.sqrt(squares / (count - 1)), zeros: zeros / data.length, nan, inf };
 }

@@ -70,10 +70,12 @@ export class Tensor implements Strided {
     return Tensor.emptyStrided(this.backend, this.shape, denseStridesLike(this.shape, this.strides), dtype);
   }
 
+  /** Type of the elements, the storage's. */
   get dtype(): DType {
     return this.storage.dtype;
   }
 
+  /** Where the numbers are and what computes on them: PyTorch's device. */
   get backend(): Backend {
     return this.storage.backend;
   }

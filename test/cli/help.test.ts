@@ -19,8 +19,8 @@ function section(name: string): string {
 }
 
 describe("help", () => {
-  it("has the three commands, in the program's help and with a section each in docs/cli.md", () => {
-    expect(commands.map(({ name }) => name)).toEqual(["detect", "run", "info"]);
+  it("has the five commands, in the program's help and with a section each in docs/cli.md", () => {
+    expect(commands.map(({ name }) => name)).toEqual(["detect", "run", "info", "conform", "golden"]);
     for (const { name, summary } of commands) {
       expect(programHelp(commands)).toContain(`\n  ${name} `);
       expect(summary.length).toBeLessThan(80);

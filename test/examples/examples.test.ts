@@ -1,6 +1,6 @@
-/** Every example and every JavaScript snippet of the README runs, on the built package, and prints what it should. */
+/** Every example runs, on the built package, and prints what it should. Snippets of pages: `test/docs`. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
@@ -41,26 +41,5 @@ describe("examples", () => {
     const original = decodeImage(readFileSync(join(root, "examples/pictures/coffee.jpg")));
     expect([drawn.width, drawn.height]).toEqual([original.width, original.height]);
     expect(Buffer.from(drawn.data).equals(Buffer.from(original.data))).toBe(false);
-  });
-});
-
-describe("README", () => {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  const snippets = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code);
-  const OUTPUTS = [/^barcode 0\.85/m, /^model\.19\.0 \[ 1, 100, 10 \]$/m];
-
-  it.each(OUTPUTS.map((output, i) => ({ output, i })))("snippet $i runs", ({ output, i }) => {
-    expect(snippets.length).toBe(OUTPUTS.length);
-    const file = join(folder, `snippet-${i}.mjs`);
-    writeFileSync(
-      file,
-      snippets[i].replace('"photo.jpg"', JSON.stringify(join(root, "examples/pictures/wall.jpg"))),
-    );
-    expect(run(file)).toMatch(output);
-  });
-
-  it("links to files that exist", () => {
-    const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, link]) => link);
-    expect(links.filter((link) => !existsSync(join(root, link)))).toEqual([]);
   });
 });

@@ -1,4 +1,6 @@
 /** Element-wise functions: computed in double precision, rounded once when stored. */
+
+import { cos, exp, log, sin, tanh } from "../../portable-math.ts";
 import type { BinaryOp, Strided, UnaryOp } from "../backend.ts";
 import { erfc } from "./erf.ts";
 import { f32, forEachRow } from "./rows.ts";
@@ -21,7 +23,7 @@ export function unary(op: UnaryOp, x: Strided, out: Strided): void {
       case "silu":
         for (let k = 0; k < n; k++) {
           const v = a[i + k * is];
-          y[o + k * os] = v / (1 + Math.exp(-v));
+          y[o + k * os] = v / (1 + exp(-v));
         }
         break;
       case "gelu": // x/2 * (1 + erf(x / sqrt 2)), written so that the left tail keeps its digits
@@ -33,17 +35,17 @@ export function unary(op: UnaryOp, x: Strided, out: Strided): void {
       case "gelu_tanh":
         for (let k = 0; k < n; k++) {
           const v = a[i + k * is];
-          y[o + k * os] = 0.5 * v * (1 + Math.tanh(SQRT_TWO_OVER_PI * (v + GELU_TANH_CUBIC * v * v * v)));
+          y[o + k * os] = 0.5 * v * (1 + tanh(SQRT_TWO_OVER_PI * (v + GELU_TANH_CUBIC * v * v * v)));
         }
         break;
       case "sigmoid":
-        for (let k = 0; k < n; k++) y[o + k * os] = 1 / (1 + Math.exp(-a[i + k * is]));
+        for (let k = 0; k < n; k++) y[o + k * os] = 1 / (1 + exp(-a[i + k * is]));
         break;
       case "exp":
-        for (let k = 0; k < n; k++) y[o + k * os] = Math.exp(a[i + k * is]);
+        for (let k = 0; k < n; k++) y[o + k * os] = exp(a[i + k * is]);
         break;
       case "log":
-        for (let k = 0; k < n; k++) y[o + k * os] = Math.log(a[i + k * is]);
+        for (let k = 0; k < n; k++) y[o + k * os] = log(a[i + k * is]);
         break;
       case "sqrt":
         for (let k = 0; k < n; k++) y[o + k * os] = Math.sqrt(a[i + k * is]);
@@ -52,10 +54,10 @@ export function unary(op: UnaryOp, x: Strided, out: Strided): void {
         for (let k = 0; k < n; k++) y[o + k * os] = -a[i + k * is];
         break;
       case "sin":
-        for (let k = 0; k < n; k++) y[o + k * os] = Math.sin(a[i + k * is]);
+        for (let k = 0; k < n; k++) y[o + k * os] = sin(a[i + k * is]);
         break;
       case "cos":
-        for (let k = 0; k < n; k++) y[o + k * os] = Math.cos(a[i + k * is]);
+        for (let k = 0; k < n; k++) y[o + k * os] = cos(a[i + k * is]);
         break;
     }
   });

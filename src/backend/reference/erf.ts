@@ -3,6 +3,7 @@
  * cancels) and 7.1.14 (the continued fraction of the complement, for the tail). Errors against 50-digit values: below
  * 1e-15 absolute for erf; below 1e-12 relative for erfc down to its underflow.
  */
+import { exp } from "../../portable-math.ts";
 
 const TWO_OVER_SQRT_PI = 1.1283791670955126;
 const ONE_OVER_SQRT_PI = 0.5641895835477563;
@@ -31,12 +32,12 @@ function series(x: number): number {
     term *= square / odd;
     sum += term;
   }
-  return TWO_OVER_SQRT_PI * Math.exp(-x * x) * sum;
+  return TWO_OVER_SQRT_PI * exp(-x * x) * sum;
 }
 
 /** erfc(z) = exp(-z*z)/sqrt(pi) * 1/(z + (1/2)/(z + 1/(z + (3/2)/(z + 2/(z + ...))))), from the inside out. */
 function tail(z: number): number {
   let below = z;
   for (let k = TAIL_DEPTH; k > 0; k--) below = z + k / 2 / below;
-  return (ONE_OVER_SQRT_PI * Math.exp(-z * z)) / below;
+  return (ONE_OVER_SQRT_PI * exp(-z * z)) / below;
 }

@@ -1,4 +1,6 @@
 /** Normalisation: per-channel scaling (batch norm at inference), layer norm, softmax. */
+
+import { exp } from "../../portable-math.ts";
 import type { Strided } from "../backend.ts";
 import { dropAxis, f32, forEachRow, without } from "./rows.ts";
 
@@ -78,7 +80,7 @@ export function softmax(x: Strided, axis: number, out: Strided): void {
         for (let k = 0; k < d; k++) max = Math.max(max, a[from + k * xs]);
         let sum = 0;
         for (let k = 0; k < d; k++) {
-          const p = Math.exp(a[from + k * xs] - max);
+          const p = exp(a[from + k * xs] - max);
           powers[k] = p;
           sum += p;
         }

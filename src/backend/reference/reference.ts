@@ -1,7 +1,8 @@
 /**
  * The reference backend: every loop in plain TypeScript over any strides, sums in double precision, one rounding when a
  * result is stored. It is the oracle of the WASM kernels, slower and never less exact. It owns no state and reads
- * whatever `storage.data` gives, so it also works on another backend's memory.
+ * whatever `storage.data` gives, so it also works on another backend's memory. The same bits in every engine: functions are
+ * those of `portable-math.ts`, and NaN is one.
  */
 import type { Backend } from "../backend.ts";
 import { HeapStorage, newTypedArray } from "../heap.ts";
@@ -14,6 +15,7 @@ import { gridSample } from "./grid-sample.ts";
 import { interpolate } from "./interpolate.ts";
 import { linear, matmul } from "./matmul.ts";
 import { affineChannels, layerNorm, softmax } from "./norm.ts";
+import { withOneNaN } from "./one-nan.ts";
 import { adaptiveAvgPool2d, pool2d } from "./pool.ts";
 import { reduce } from "./reduce.ts";
 import { topk } from "./topk.ts";
@@ -23,23 +25,23 @@ export const referenceBackend: Backend = {
   name: "reference",
   allocate: (dtype, length) => new HeapStorage(referenceBackend, newTypedArray(dtype, length)),
   fill,
-  copy,
-  unary,
-  binary,
-  clamp,
-  matmul,
-  linear,
-  conv2d,
-  affineChannels,
-  layerNorm,
-  softmax,
-  reduce,
-  topk,
-  gather,
-  embedding,
-  pool2d,
-  adaptiveAvgPool2d,
-  interpolate,
-  gridSample,
-  deformableAttention,
+  copy: withOneNaN(copy, 1),
+  unary: withOneNaN(unary, 2),
+  binary: withOneNaN(binary, 3),
+  clamp: withOneNaN(clamp, 3),
+  matmul: withOneNaN(matmul, 2),
+  linear: withOneNaN(linear, 3),
+  conv2d: withOneNaN(conv2d, 3),
+  affineChannels: withOneNaN(affineChannels, 3),
+  layerNorm: withOneNaN(layerNorm, 4),
+  softmax: withOneNaN(softmax, 2),
+  reduce: withOneNaN(reduce, 3),
+  topk: withOneNaN(topk, 4),
+  gather: withOneNaN(gather, 3),
+  embedding: withOneNaN(embedding, 2),
+  pool2d: withOneNaN(pool2d, 1),
+  adaptiveAvgPool2d: withOneNaN(adaptiveAvgPool2d, 1),
+  interpolate: withOneNaN(interpolate, 1),
+  gridSample: withOneNaN(gridSample, 2),
+  deformableAttention: withOneNaN(deformableAttention, 4),
 };

@@ -36,8 +36,8 @@ export interface Control {
   readonly args: Float64Array;
 }
 
-/** Views on the control block at a byte address of the shared memory. */
-export function controlAt(memory: WebAssembly.Memory, address: number): Control {
+/** Views on the control block at a byte address of the memory. */
+export function controlAt(memory: { readonly buffer: ArrayBufferLike }, address: number): Control {
   return {
     words: new Int32Array(memory.buffer, address, ARGUMENTS_BYTE / 4),
     args: new Float64Array(memory.buffer, address + ARGUMENTS_BYTE, MAX_ARGUMENTS),

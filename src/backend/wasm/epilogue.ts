@@ -1,23 +1,15 @@
 /** What a product does to its outputs where it writes them: y = activation(sum) + residual. */
 import { copyView } from "./copy.ts";
 import type { Engine, Take, View } from "./engine.ts";
+import type { Activation } from "./fused-activation.ts";
 
-/** Activations that can ride on a product: as `UnaryOp` of the same name, bit for bit. */
-export type Activation = "relu" | "relu6" | "silu" | "gelu" | "sigmoid";
-
-/** As `assembly/epilogue.ts` has them. */
-const CODES: Readonly<Record<Activation, number>> = { relu: 1, relu6: 2, silu: 3, gelu: 4, sigmoid: 5 };
+export { type Activation, activationCode } from "./fused-activation.ts";
 
 /** y = activation(sum) + residual; each where it is given. */
 export interface Epilogue {
   readonly activation?: Activation;
   /** Of the output's shape, any strides (fast where its channels are contiguous); it does not overlap the output. */
   readonly residual?: View;
-}
-
-/** The kernels' code of an activation; 0 for none. */
-export function activationCode(activation: Activation | undefined): number {
-  return activation === undefined ? 0 : CODES[activation];
 }
 
 /** The residual with a stride of 1 along `axis`: itself, or a copy in scratch memory laid out as `like` is. */

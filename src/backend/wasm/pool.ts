@@ -15,6 +15,7 @@ import { fail, messageOf } from "../../errors.ts";
 import {
   ARGUMENT_COUNT,
   CHUNK,
+  CONTROL_BYTES,
   type Control,
   controlAt,
   GENERATION,
@@ -43,7 +44,7 @@ const WAIT_MS = 100; // between two looks at workers that are waited for
 
 /** What a pool is made of. */
 export interface PoolOptions {
-  /** The calling thread included; at least 1. */
+  /** The calling thread included; at least 1, and not more where the memory is not shared. */
   readonly threads: number;
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
@@ -54,7 +55,7 @@ export interface PoolOptions {
   readonly stallMs?: number;
   /** Jobs that are estimated shorter are not shared; tests set 0. */
   readonly inlineBelowNs?: number;
-  /** The script of the workers; tests have others. */
+  /** The script of the workers: tests have others, and pages that serve their own. */
   readonly script?: URL;
 }
 
@@ -75,7 +76,11 @@ export class Pool {
     this.threads = threads;
     this.#kernels = kernels;
     this.#indexOf = new Map(kernels.names.map((name, i) => [name, i]));
-    this.#control = controlAt(memory, control);
+    // Memory of one thread's own moves when it grows: the block is then not in it, and nobody looks for it there.
+    const alone = memory.buffer instanceof ArrayBuffer;
+    this.#control = alone
+      ? controlAt({ buffer: new ArrayBuffer(CONTROL_BYTES) }, 0)
+      : controlAt(memory, control);
     this.#stallMs = options.stallMs ?? 60_000;
     this.#inlineBelowNs = options.inlineBelowNs ?? INLINE_BELOW_NS;
     const { words } = this.#control;

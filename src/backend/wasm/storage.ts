@@ -37,8 +37,10 @@ export class WasmStorage implements Storage {
 
   get data(): TypedArray {
     if (this.#released) fail("state", "storage", "memory that is still held", "memory that was released");
-    // Made late, when the memory has its length; shared memory grows in place, so that the view stays good.
-    this.#data ??= viewOf(this.#memory.buffer, this.dtype, this.address, this.length);
+    // Made late, when the memory has its length, and again when an unshared memory has grown, which empties views on it.
+    if (this.#data?.length !== this.length) {
+      this.#data = viewOf(this.#memory.buffer, this.dtype, this.address, this.length);
+    }
     return this.#data;
   }
 
@@ -55,12 +57,14 @@ export class WasmStorage implements Storage {
   }
 }
 
-function viewOf(
-  buffer: ArrayBuffer | SharedArrayBuffer,
-  dtype: DType,
-  address: number,
-  length: number,
-): TypedArray {
+/** A storage's numbers where they stay: a copy of those that lie in memory which moves when it grows. */
+export function lastingData(storage: Storage): TypedArray {
+  const { data } = storage;
+  return storage instanceof WasmStorage && data.buffer instanceof ArrayBuffer ? data.slice() : data;
+}
+
+/** A typed array on WebAssembly memory. */
+export function viewOf(buffer: ArrayBufferLike, dtype: DType, address: number, length: number): TypedArray {
   switch (dtype) {
     case "f32":
       return new Float32Array(buffer as ArrayBuffer, address, length);

@@ -7,12 +7,14 @@ import type { Backend, DType, Storage } from "../backend.ts";
 import { Arena } from "./arena.ts";
 import { CONTROL_BYTES } from "./control.ts";
 import { Engine } from "./engine.ts";
+import { mayWait, sharesMemory } from "./environment.ts";
 import { instantiateKernels } from "./instantiate.ts";
 import { WasmOperators } from "./operators.ts";
 import { Pool } from "./pool.ts";
 import { readKernels } from "./read-kernels.ts";
 import { compileRevectorized } from "./revectorize.ts";
 import { WasmStorage } from "./storage.ts";
+import { withUnsharedMemory } from "./unshared.ts";
 
 const PAGE_BYTES = 65536;
 const INITIAL_PAGES = 16; // as the kernels' import says
@@ -26,6 +28,10 @@ export interface WasmBackendOptions {
   readonly maxMemoryBytes?: number;
   /** true compiles the kernels to 256-bit vectors, an experiment of V8's (Node 24 on x64): faster, the same bits. false. */
   readonly revectorize?: boolean;
+  /** Address of the package's `worker.js`, for browsers whose page allows no `blob:` workers; no other engine looks at it. */
+  readonly workerUrl?: string;
+  /** @internal false takes memory of one thread's own, as browsers do where none can be shared; tests set it. */
+  readonly shared?: boolean;
   /** @internal Jobs estimated shorter than this many nanoseconds are not shared; tests set 0. */
   readonly inlineBelowNs?: number;
 }
@@ -66,12 +72,21 @@ export class WasmBackend extends WasmOperators implements Backend {
     if (typeof revectorize !== "boolean") {
       fail("argument", where, "revectorize: true or false", String(revectorize));
     }
-    const bytes = readKernels();
+    const { shared = sharesMemory() } = options;
+    if (threads > 1 && !(shared && mayWait())) {
+      const got = `${threads}${shared ? " on the page's own thread" : ""}`;
+      const mend = shared
+        ? "run it in a worker"
+        : "serve the page with COOP and COEP headers, see docs/browser.md";
+      fail("argument", where, "threads: 1 where memory is not shared or a thread may not wait", got, mend);
+    }
+    const kernelBytes = readKernels();
+    const bytes = shared ? kernelBytes : withUnsharedMemory(kernelBytes);
     const module = revectorize ? compileRevectorized(bytes) : new WebAssembly.Module(bytes);
     this.revectorized = revectorize;
     let memory: WebAssembly.Memory;
     try {
-      memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared: true });
+      memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared });
     } catch (error) {
       fail(
         "memory",
@@ -91,6 +106,7 @@ export class WasmBackend extends WasmOperators implements Backend {
       kernels,
       control,
       inlineBelowNs: options.inlineBelowNs,
+      script: options.workerUrl === undefined ? undefined : new URL(options.workerUrl),
     });
     this.engine = new Engine(this, memory, arena, pool);
   }
@@ -100,7 +116,7 @@ export class WasmBackend extends WasmOperators implements Backend {
     return this.engine.pool.threads;
   }
 
-  /** The shared memory. */
+  /** The memory: shared among threads where there can be several. */
   get memory(): { readonly buffer: ArrayBufferLike } {
     return this.engine.memory;
   }

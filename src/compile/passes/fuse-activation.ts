@@ -1,5 +1,5 @@
 /** An activation goes into the convolution or linear layer before it, whose kernel applies it to what it stores. */
-import type { Activation } from "../../backend/wasm/epilogue.ts";
+import type { Activation } from "../../backend/wasm/fused-activation.ts";
 import { isBare, isProduct, sweepUntilStable } from "../edit.ts";
 import type { Graph, Operation } from "../graph.ts";
 import type { Pass } from "../passes.ts";

@@ -49,7 +49,7 @@ export const SYMPTOMS: readonly Symptom[] = [...BOXES, ...NUMERIC, ...LAYOUT];
 export interface DiagnoseOptions {
   /** Where the golden computation is done again: the reference backend unless said, for stages and networks WASM. */
   readonly backend?: Backend;
-  /** Milliseconds after which no further guess is tried. 10000 unless said. */
+  /** Milliseconds after which no further guess is tried, far above what a case of the kit takes. 60000 unless said. */
   readonly budget?: number;
   /** The most diagnoses that are given. 5 unless said. */
   readonly most?: number;
@@ -79,7 +79,7 @@ const ROUNDING = 1e-8;
 
 /** The mistakes that would give what was got, the likeliest first. What nothing explains comes as "unknown", with its pattern. */
 export function diagnose(evidence: Evidence, options: DiagnoseOptions = {}): Diagnosis[] {
-  const { backend = backendFor(evidence), budget = 10_000, most = 5 } = options;
+  const { backend = backendFor(evidence), budget = 60_000, most = 5 } = options;
   const seen = viewOf(evidence);
   if (!differs(seen)) return [];
   const { subject, inputs, parameters, name, output = 0 } = evidence;

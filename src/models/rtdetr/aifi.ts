@@ -4,6 +4,7 @@
  */
 import { LayerNorm, Linear, Module, MultiheadAttention } from "../../nn/index.ts";
 import { add, gelu } from "../../ops/index.ts";
+import { cos, pow, sin } from "../../portable-math.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -14,19 +15,19 @@ import type { Tensor } from "../../tensor/tensor.ts";
 export function sincosPositions(first: number, second: number, width: number, temperature = 10000): Tensor {
   const quarter = Math.floor(width / 4);
   const omega = Float32Array.from({ length: quarter }, (_, k) => {
-    return 1 / Math.fround(temperature ** Math.fround(k / quarter));
+    return 1 / Math.fround(pow(temperature, Math.fround(k / quarter)));
+  });
+  // Of one position: sines, then cosines. Rows and columns share them.
+  const waves = Array.from({ length: Math.max(first, second) }, (_, i) => {
+    const angles = omega.map((w) => i * w);
+    return Float32Array.of(...angles.map(sin), ...angles.map(cos));
   });
   const table = new Float32Array(first * second * width);
   for (let i = 0; i < first; i++) {
     for (let j = 0; j < second; j++) {
       const row = (i * second + j) * width;
-      for (let k = 0; k < quarter; k++) {
-        const [a, b] = [Math.fround(i * omega[k]), Math.fround(j * omega[k])];
-        table[row + k] = Math.sin(a);
-        table[row + quarter + k] = Math.cos(a);
-        table[row + 2 * quarter + k] = Math.sin(b);
-        table[row + 3 * quarter + k] = Math.cos(b);
-      }
+      table.set(waves[i], row);
+      table.set(waves[j], row + 2 * quarter);
     }
   }
   return tensor(table, [first * second, width]);

@@ -1,6 +1,7 @@
 /** Anchor boxes, one per token of the memory, and the logit that turns boxes into what the heads add to. */
 import type { Backend, Pair } from "../../backend/backend.ts";
 import { clamp, div, log, sub } from "../../ops/index.ts";
+import { log as portableLog } from "../../portable-math.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -30,7 +31,7 @@ export function anchorLogits(shapes: readonly Pair[], backend: Backend): { ancho
         valid[token] = inside ? 1 : 0;
         box.forEach((v, i) => {
           const odds = Math.fround(v / Math.fround(1 - v));
-          anchors[token * 4 + i] = inside ? Math.log(odds) : Number.POSITIVE_INFINITY;
+          anchors[token * 4 + i] = inside ? portableLog(odds) : Number.POSITIVE_INFINITY;
         });
         token++;
       }

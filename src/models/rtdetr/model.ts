@@ -69,10 +69,12 @@ export class RTDETRDetectionModel extends Module<[Tensor, DecoderOptions?], Dete
     return fuse(this);
   }
 
+  /** Layer 0: the backbone, whose maps are layers 1 to 4. */
   get backbone(): MobileNetV4 {
     return this.layers[0].module as unknown as MobileNetV4;
   }
 
+  /** The last layer: the head that gives boxes and scores. */
   get decoder(): RTDETRDecoder {
     return this.layers[this.layers.length - 1].module as unknown as RTDETRDecoder;
   }
