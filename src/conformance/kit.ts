@@ -71,7 +71,7 @@ export const KIT_FOLDER = fileURLToPath(new URL("../../conformance/", import.met
 const NO_KIT = "clone the repository: the npm package ships no kit; or name the kit's folder";
 
 /**
- * Opens a kit. Default: {@link KIT_FOLDER}; the npm package ships none.
+ * Opens a kit. Default: the repository's `conformance` folder; the npm package ships none.
  * Rejects with `file` where there is none, `format` where `kit.json` is not sound.
  */
 export async function openKit(folder: string = KIT_FOLDER): Promise<Kit> {

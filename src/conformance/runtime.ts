@@ -27,6 +27,8 @@ export type RunResponse =
 export interface Runtime {
   /** "mobiledetr compiled", "onnxruntime 1.30". */
   readonly name: string;
+  /** Runs one thing; rejects only where the runtime is lost for good. */
   run(request: RunRequest): Promise<RunResponse>;
+  /** Ends what `run` started: processes, threads. */
   close(): Promise<void>;
 }
