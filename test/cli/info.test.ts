@@ -121,7 +121,7 @@ describe("mobiledetr info", () => {
     ]);
     for (const { code, stdout, stderr } of [none, only]) {
       expect(stderr).toMatch(
-        /MobileNetV4ConvSmall: expected weights .*, got none \(name a safetensors file, or give its bytes\)/
+        /MobileNetV4ConvSmall: expected weights .*, got none \(name a safetensors file, or give its bytes\)/,
       );
       expect({ code, stdout }).toEqual({ code: 2, stdout: "" }); // as for any option that is wrong
     }
