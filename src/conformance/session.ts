@@ -33,7 +33,7 @@ export interface SessionOptions extends CaseFilter {
   /** Told after each case. */
   readonly onVerdict?: (verdict: CaseVerdict) => void;
   /** Ends the run after the case at hand. */
-  readonly signal?: AbortSignal;
+  readonly signal?: { readonly aborted: boolean };
 }
 
 /** Runs the kit's cases that fit on a runtime, one after another. Does not close it. Rejects as `Kit.read`. */
