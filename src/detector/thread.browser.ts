@@ -5,6 +5,7 @@
 import { refused, startWorker } from "../backend/wasm/worker-script.ts";
 import { describe, MobileDetrError } from "../errors.ts";
 import type { DetectorOptions } from "./options.ts";
+import { PoolHost, type PoolRequest } from "./pool-host.ts";
 import type { Reply, Request, ThreadListener } from "./protocol.ts";
 
 /** The first message to a detector's worker. */
@@ -16,6 +17,7 @@ export interface DetectorStart {
 /** A thread. */
 export class Thread {
   readonly #worker: Worker;
+  readonly #pool: PoolHost;
   #answered = false;
   /** Who listens; may be set anew. */
   listener: ThreadListener;
@@ -26,13 +28,14 @@ export class Thread {
     const { workerUrl } = options;
     const worker = startWorker(workerUrl);
     this.#worker = worker;
-    worker.onmessage = ({ data }: MessageEvent<Reply>) => {
+    this.#pool = new PoolHost((failure) => worker.postMessage(failure));
+    worker.onmessage = ({ data }: MessageEvent<Reply | PoolRequest>) => {
       this.#answered = true;
-      this.listener.reply(data);
+      if (!this.#pool.take(data)) this.listener.reply(data);
     };
     worker.onerror = (event) => {
       event.preventDefault(); // it is told here, and not on the console as well
-      worker.terminate();
+      void this.terminate();
       const how = event.message || "an error event without a word";
       const mend = "call again: another is started";
       this.listener.ended(
@@ -55,8 +58,9 @@ export class Thread {
   /** Nothing. */
   unref(): void {}
 
-  /** Ends it, whatever it does. */
+  /** Ends it and the workers of its pool, whatever they do. */
   async terminate(): Promise<void> {
     this.#worker.terminate();
+    this.#pool.end();
   }
 }

@@ -4,7 +4,7 @@
  * taken for ended after a while (browsers let a script finish for up to two seconds); for one that dies without a word the
  * pool's limit of time is what is left. They do not die in practice: a browser that runs out of memory ends the whole page.
  */
-import { startWorker } from "./worker-script.ts";
+import { type PoolThread, startPoolThread } from "./pool-thread.ts";
 
 const ENDED_MS = 3000; // after which no browser lets a worker's script go on that was told to end
 
@@ -16,17 +16,10 @@ export interface WorkerShared {
   readonly control: number;
 }
 
-/** The first message to a worker of a pool. */
-export interface PoolStart extends WorkerShared {
-  readonly role: "pool";
-  /** Its number in the pool, from 1. */
-  readonly index: number;
-}
-
 /** A worker thread that was started. */
 export class PoolWorker {
   readonly index: number;
-  readonly #worker: Worker;
+  readonly #thread: PoolThread;
   readonly #onEnd: (worker: PoolWorker) => void;
   #told = false;
   #ended = false;
@@ -36,12 +29,7 @@ export class PoolWorker {
   constructor(index: number, shared: WorkerShared, onEnd: (worker: PoolWorker) => void, url?: URL) {
     this.index = index;
     this.#onEnd = onEnd;
-    this.#worker = startWorker(url?.href);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#end(event.message || "the browser refused its script");
-    };
-    this.#worker.postMessage({ role: "pool", ...shared, index } satisfies PoolStart);
+    this.#thread = startPoolThread({ role: "pool", ...shared, index }, url?.href, (how) => this.#end(how));
   }
 
   /** Why it ended, as far as is known. */
@@ -58,7 +46,7 @@ export class PoolWorker {
   async end(): Promise<void> {
     if (this.#told) return;
     this.#told = true;
-    this.#worker.terminate();
+    this.#thread.end();
     if (!this.#ended) setTimeout(() => this.#end("it was told to end"), ENDED_MS);
   }
 

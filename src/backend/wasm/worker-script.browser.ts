@@ -1,8 +1,7 @@
 /**
  * The script that every worker of a browser build runs (`detector/worker.browser.ts`), as an address. It is embedded,
  * compressed, so that no bundler needs to know of it and no second file has to be served; pages whose Content-Security-Policy
- * allows no `blob:` workers give the address of `worker.js` instead, a module with others beside it. Workers start their own workers from the address that
- * they were started from.
+ * allows no `blob:` workers give the address of `worker.js` instead, a module with others beside it.
  */
 import packed from "embedded:worker";
 import { decodeBase64 } from "../../base64.ts";

@@ -224,6 +224,21 @@ describe("a plain static host", () => {
     await page.close();
   });
 
+  it("fifteen detectors with threads, one after another, leave no worker behind", async () => {
+    // Chromium kept workers of workers for ever, one detector in five, where their parent was ended right after them.
+    const { page } = await open(`${isolated}/static.html`);
+    await page.evaluate(async (picture) => {
+      const bytes = await (await fetch(picture)).arrayBuffer();
+      for (let i = 0; i < 15; i++) {
+        const detector = await window.api.loadDetector({ model: window.api.codes, imgsz: 160, threads: 3 });
+        await detector.detect(bytes);
+        await detector.close();
+      }
+    }, PICTURE);
+    await expect.poll(() => page.workers().length, { timeout: 5000 }).toBe(0);
+    await page.close();
+  });
+
   it("fetches weights from a URL object, and answers calls in order", async () => {
     const { page } = await open(`${plain}/static.html`);
     const found = await page.evaluate(async () => {
