@@ -1,35 +1,35 @@
 /**
  * What `import("mobiledetr")` costs: a bound on the work that is done before anybody asked for anything. It is taken inside
- * fresh processes around the import, so that Node's own start is not in it, and asserted as processor time of the cheapest
- * of ten: on a machine that is busy with other things the clock tells of those. Both are printed.
+ * fresh processes around the import, as processor time of the cheapest of ten, and held against what Node's own start took
+ * in the same processes: milliseconds, which are printed, tell of the machine. Where Node starts in 80, the import takes 75 to 90.
  */
 import { expect, inject, it } from "vitest";
 import { run } from "./engines.ts";
 
 const { consumer } = inject("packed");
 const RUNS = 10;
-const LIMIT_MS = 100;
+const LIMIT = 2; // times Node's own start
 /** The entry point and what it needs, in files; a bundle, a model or a codec more would show. */
 const LIMIT_MODULES = 40;
 
 const PROGRAM = `
-const cpu = process.cpuUsage(), from = performance.now();
+const boot = process.cpuUsage(), cpu = process.cpuUsage(), from = performance.now();
 const { loadDetector } = await import("mobiledetr");
 const milliseconds = performance.now() - from, { user, system } = process.cpuUsage(cpu);
 if (typeof loadDetector !== "function") throw new Error("not imported");
-console.log(JSON.stringify({ milliseconds, cpu: (user + system) / 1000, handles: process.getActiveResourcesInfo() }));
+console.log(JSON.stringify({ milliseconds, cpu: (user + system) / 1000, boot: (boot.user + boot.system) / 1000, handles: process.getActiveResourcesInfo() }));
 `;
 
-it(`imports in under ${LIMIT_MS} ms and starts nothing`, () => {
+it(`imports in under ${LIMIT} times what Node takes to start, and starts nothing`, () => {
   const runs = Array.from({ length: RUNS }, () =>
     JSON.parse(run(process.execPath, ["--input-type=module", "-e", PROGRAM], { cwd: consumer })),
   );
-  const sorted = (key: "milliseconds" | "cpu"): number[] =>
+  const sorted = (key: "milliseconds" | "cpu" | "boot"): number[] =>
     runs.map((one) => one[key] as number).sort((a, b) => a - b);
-  const [wall, cpu] = [sorted("milliseconds"), sorted("cpu")];
+  const [wall, cpu, boot] = [sorted("milliseconds"), sorted("cpu"), sorted("boot")];
   const told = (of: number[]): string => `median ${of[RUNS / 2].toFixed(0)}, least ${of[0].toFixed(0)} ms`;
-  console.log(`import: ${told(wall)}; processor time: ${told(cpu)}`);
-  expect(cpu[0]).toBeLessThan(LIMIT_MS);
+  console.log(`import: ${told(wall)}; processor time: ${told(cpu)}; of Node's start: ${told(boot)}`);
+  expect(cpu[0] / boot[0]).toBeLessThan(LIMIT);
   for (const { handles } of runs) {
     expect(
       handles.filter((name: string) => /Worker|MessagePort|Timeout|Immediate|Process|TCP/.test(name)),
