@@ -5,8 +5,8 @@
  *   npm run accuracy [-- WORD ...]     only cases whose name contains one of the words
  */
 import { createWasmBackend } from "../src/backend/wasm/wasm-backend.ts";
+import { matchRows } from "../src/conformance/match-rows.ts";
 import { loadModelGolden, MODEL_CASES, type ModelGolden } from "../test/golden/golden.ts";
-import { matchRows } from "../test/golden/match-rows.ts";
 import { loadCase, pictureFor, runCase } from "../test/models/support.ts";
 
 const STD = 4; // column of the golden's statistics

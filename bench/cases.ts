@@ -2,10 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { matchRows } from "../src/conformance/match-rows.ts";
 import type { Detection } from "../src/detector/detections.ts";
 import { fail } from "../src/errors.ts";
 import { openSafetensors } from "../src/weights/safetensors.ts";
-import { matchRows } from "../test/golden/match-rows.ts";
 
 /** One network at one size, with an input and PyTorch's output for it. */
 export interface BenchCase {

@@ -18,6 +18,7 @@ export type {
   Source,
   Subject,
 } from "./manifest.ts";
+export { matchRows, type RowMatch } from "./match-rows.ts";
 export { type Bound, type MeasureOptions, measure, ulpDistance } from "./metrics.ts";
 export { reportHtml } from "./report/html.ts";
 export { parseJsonReport, reportJson } from "./report/json.ts";
@@ -28,10 +29,8 @@ export { samplePositions } from "./samples.ts";
 export { isClean, runCase, runSession, type SessionOptions } from "./session.ts";
 export {
   illConditioned,
-  matchRows,
   queryOrder,
   type Ranked,
-  type RowMatch,
 } from "./sets.ts";
 export {
   boundFor,

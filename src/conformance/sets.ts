@@ -4,6 +4,7 @@
  */
 import { fail } from "../errors.ts";
 import type { HostTensor } from "./host-tensor.ts";
+import { matchRows, rowDistance } from "./match-rows.ts";
 import { measure } from "./metrics.ts";
 import { numbersOf, numelOf, shapeText } from "./numbers.ts";
 import type { Rule } from "./tolerances.ts";
@@ -129,72 +130,6 @@ function compareChoice(
     metrics: { ...metrics, outside: total === 0 ? 0 : bad / total },
     note,
   };
-}
-
-/** How the rows of two results go together. */
-export interface RowMatch {
-  /** For each row of the first, the row of the second that is its own: no row is used twice. */
-  readonly partner: Int32Array;
-  /** For each row of the first, the greatest absolute difference to its partner; NaN if either holds a NaN. */
-  readonly distance: Float64Array;
-}
-
-/** Matches rows [rows, columns] one to one, the nearest pairs first, by the greatest absolute difference over the columns. */
-export function matchRows(a: ArrayLike<number>, b: ArrayLike<number>, columns: number): RowMatch {
-  const rows = columns === 0 ? 0 : a.length / columns;
-  if (!Number.isInteger(rows) || b.length !== a.length) {
-    fail(
-      "argument",
-      "matchRows",
-      `two arrays of equally many rows of ${columns}`,
-      `${a.length} and ${b.length} numbers`,
-    );
-  }
-  const partner = new Int32Array(rows).fill(-1);
-  const distance = new Float64Array(rows).fill(Number.NaN);
-  const taken = new Uint8Array(rows);
-  const far = new Float64Array(rows * rows);
-  const pairs = new Uint32Array(rows * rows);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < rows; j++) {
-      pairs[i * rows + j] = i * rows + j;
-      far[i * rows + j] = rowDistance(a, i * columns, b, j * columns, columns);
-    }
-  }
-  // NaN last: such a row gets what nothing else wants.
-  const rank = (at: number): number => (Number.isNaN(far[at]) ? Number.POSITIVE_INFINITY : far[at]);
-  pairs.sort((p, q) => {
-    const x = rank(p);
-    const y = rank(q);
-    return x < y ? -1 : x > y ? 1 : p - q;
-  });
-  for (const at of pairs) {
-    const i = Math.floor(at / rows);
-    const j = at % rows;
-    if (partner[i] >= 0 || taken[j]) continue;
-    partner[i] = j;
-    taken[j] = 1;
-    distance[i] = far[at];
-  }
-  return { partner, distance };
-}
-
-function rowDistance(
-  a: ArrayLike<number>,
-  i: number,
-  b: ArrayLike<number>,
-  j: number,
-  columns: number,
-): number {
-  let most = 0;
-  for (let c = 0; c < columns; c++) {
-    const x = a[i + c];
-    const y = b[j + c];
-    const apart = x === y ? 0 : Math.abs(x - y);
-    if (!(apart <= most)) most = apart;
-    if (Number.isNaN(most)) return most;
-  }
-  return most;
 }
 
 /** Rows of queries [N, Q, columns] (or [Q, columns]), each image by itself. */

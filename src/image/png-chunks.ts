@@ -33,7 +33,8 @@ export interface PngFile {
   readonly rawBytes: number;
 }
 
-const SAMPLES: Readonly<Record<PngColour, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+/** Samples a pixel has, by colour type. */
+export const PNG_SAMPLES: Readonly<Record<PngColour, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 const DEPTHS: Readonly<Record<PngColour, readonly number[]>> = {
   0: [1, 2, 4, 8, 16],
   2: [8, 16],
@@ -42,7 +43,7 @@ const DEPTHS: Readonly<Record<PngColour, readonly number[]>> = {
   6: [8, 16],
 };
 /** Adam7: first column, first row, column step, row step. */
-const PASSES = [
+export const ADAM7_PASSES = [
   [0, 0, 8, 8],
   [4, 0, 8, 8],
   [0, 4, 4, 8],
@@ -145,14 +146,14 @@ function readHeader(body: Uint8Array, maxPixels: number, where: string): PngHead
 }
 
 function isColour(value: number): value is PngColour {
-  return value in SAMPLES;
+  return value in PNG_SAMPLES;
 }
 
 function countRawBytes({ width, height, depth, colour, interlaced }: PngHeader): number {
-  const bits = depth * SAMPLES[colour];
+  const bits = depth * PNG_SAMPLES[colour];
   if (!interlaced) return height * (1 + Math.ceil((width * bits) / 8));
   let sum = 0;
-  for (const [x, y, dx, dy] of PASSES) {
+  for (const [x, y, dx, dy] of ADAM7_PASSES) {
     const columns = Math.ceil((width - x) / dx);
     const rows = Math.ceil((height - y) / dy);
     if (columns > 0 && rows > 0) sum += rows * (1 + Math.ceil((columns * bits) / 8));

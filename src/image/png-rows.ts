@@ -4,19 +4,8 @@
  * Source: the PNG specification (W3C, third edition), sections 7 to 9, 11.
  */
 import { deflateStored, inflateZlib } from "../inflate.ts";
-import { crc32 } from "./png-chunks.ts";
+import { ADAM7_PASSES, crc32, PNG_SAMPLES, type PngColour } from "./png-chunks.ts";
 
-const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
-/** Adam7: first column, first row, column step, row step. */
-const PASSES = [
-  [0, 0, 8, 8],
-  [4, 0, 8, 8],
-  [0, 4, 4, 8],
-  [2, 0, 4, 4],
-  [0, 2, 2, 4],
-  [1, 0, 2, 2],
-  [0, 1, 1, 2],
-] as const;
 const WHOLE = [[0, 0, 1, 1]] as const;
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -42,13 +31,13 @@ export function decodePngRows(stream: Uint8Array): PngPixels {
   const height = view.getUint32(20);
   const [depth, colour, , , interlace] = stream.subarray(24, 29);
   const palette = chunks.get("PLTE");
-  const samples = SAMPLES[colour];
+  const samples = PNG_SAMPLES[colour as PngColour]; // checked beforehand
   const raw = inflateZlib(chunks.get("IDAT") ?? new Uint8Array(0), Number.MAX_SAFE_INTEGER);
   const data = depth === 16 ? new Uint16Array(width * height * 4) : new Uint8Array(width * height * 4);
   const opaque = depth === 16 ? 65535 : colour === 3 ? 255 : (1 << depth) - 1;
   const step = Math.max(1, (depth * samples) >> 3); // bytes from a byte to the one that its filter looks at
   let at = 0;
-  for (const [x0, y0, dx, dy] of interlace === 1 ? PASSES : WHOLE) {
+  for (const [x0, y0, dx, dy] of interlace === 1 ? ADAM7_PASSES : WHOLE) {
     const columns = Math.ceil((width - x0) / dx);
     const rows = Math.ceil((height - y0) / dy);
     if (columns <= 0 || rows <= 0) continue;
@@ -128,7 +117,7 @@ export function encodePngRows(
   height: number,
   colorType: 0 | 2 | 6,
 ): Uint8Array {
-  const rowBytes = width * SAMPLES[colorType];
+  const rowBytes = width * PNG_SAMPLES[colorType];
   const raw = new Uint8Array(height * (1 + rowBytes));
   for (let y = 0; y < height; y++) {
     raw.set(data.subarray(y * rowBytes, (y + 1) * rowBytes), y * (1 + rowBytes) + 1);

@@ -5,14 +5,9 @@
 import { Buffer } from "node:buffer";
 import { deflateSync, inflateSync } from "node:zlib";
 import { PNG } from "pngjs";
+import type { PngPixels } from "./png-rows.ts";
 
-/** What pngjs gives back: RGBA samples, not scaled up from their bit depth (palettes are looked up). */
-export interface PngPixels {
-  readonly width: number;
-  readonly height: number;
-  /** Four samples a pixel. pngjs's types do not say that 16-bit samples come as a Uint16Array. */
-  readonly data: Uint8Array | Uint16Array;
-}
+export type { PngPixels };
 
 /** Inflates a zlib stream; throws if it is damaged, cut off, or holds more than `maxBytes`. */
 export function inflate(stream: Uint8Array, maxBytes: number): Uint8Array {

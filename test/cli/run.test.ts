@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { referenceBackend } from "../../src/backend/reference/reference.ts";
+import { matchRows } from "../../src/conformance/match-rows.ts";
 import { findModel, isNeverRun } from "../../src/detector/model-files.ts";
 import { decodeImage } from "../../src/image/decode.ts";
 import { recordTrace } from "../../src/inspect/trace.ts";
@@ -20,7 +21,6 @@ import {
 } from "../../src/weights/safetensors.ts";
 import { seededImage } from "../../src/weights/seeded-image.ts";
 import { deviation } from "../close.ts";
-import { matchRows } from "../golden/match-rows.ts";
 import { DETECTION_ROWS, type Tolerance } from "../tolerances.ts";
 import { type Ended, filesBelow, runCli, scratchFolder } from "./run-cli.ts";
 

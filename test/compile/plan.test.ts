@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { referenceBackend } from "../../src/backend/reference/reference.ts";
 import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
 import { type CompileOptions, compile } from "../../src/compile/index.ts";
+import { matchRows } from "../../src/conformance/match-rows.ts";
 import { readPicture } from "../../src/detector/pictures.ts";
 import { Pipeline } from "../../src/detector/pipeline.ts";
 import type { MobileNetV4 } from "../../src/models/mobilenetv4/network.ts";
@@ -13,7 +14,6 @@ import type { Tensor } from "../../src/tensor/tensor.ts";
 import { openSafetensors } from "../../src/weights/safetensors.ts";
 import { compareOutput } from "../golden/compare-trace.ts";
 import { goldenPath, loadModelGolden, MODEL_CASES, type ModelCase } from "../golden/golden.ts";
-import { matchRows } from "../golden/match-rows.ts";
 import { loadCase, pictureFor } from "../models/support.ts";
 import { DETECTION_ROWS, STAGE_OUTPUTS } from "../tolerances.ts";
 

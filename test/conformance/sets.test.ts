@@ -1,7 +1,8 @@
 /** Choices compared as sets: ties pass within the margin, nothing else. */
 import { describe, expect, it } from "vitest";
 import type { HostTensor } from "../../src/conformance/host-tensor.ts";
-import { compareSet, illConditioned, matchRows, queryOrder } from "../../src/conformance/sets.ts";
+import { matchRows } from "../../src/conformance/match-rows.ts";
+import { compareSet, illConditioned, queryOrder } from "../../src/conformance/sets.ts";
 import type { Rule } from "../../src/conformance/tolerances.ts";
 
 const f32 = (shape: readonly number[], ...data: number[]): HostTensor => ({

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import { matchRows } from "../../src/conformance/match-rows.ts";
 import { selectDetections } from "../../src/detector/detections.ts";
 import { readPicture } from "../../src/detector/pictures.ts";
 import { Pipeline } from "../../src/detector/pipeline.ts";
@@ -10,7 +11,6 @@ import type { AnyModule } from "../../src/nn/index.ts";
 import { openSafetensors } from "../../src/weights/safetensors.ts";
 import { queryOrder, traceComparer } from "../golden/compare-trace.ts";
 import { goldenPath, readGolden } from "../golden/golden.ts";
-import { matchRows } from "../golden/match-rows.ts";
 import { DETECTION_ROWS, JPEG_DETECTIONS } from "../tolerances.ts";
 
 const PICTURES = ["cat", "coffee", "wall"];

@@ -1,6 +1,7 @@
 /** The goldens' own soundness, and that the comparators name what is wrong. No model is run here. */
 import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { matchRows } from "../../src/conformance/match-rows.ts";
 import { openSafetensors } from "../../src/weights/safetensors.ts";
 import type { TraceTensor } from "./compare-trace.ts";
 import { compareOutput, compareTrace, queryOrder, traceComparer } from "./compare-trace.ts";
@@ -14,7 +15,6 @@ import {
   readGolden,
   samplePositions,
 } from "./golden.ts";
-import { matchRows } from "./match-rows.ts";
 
 describe("the model goldens", () => {
   const cases = MODEL_CASES.map((one) => ({ ...one, size: `${one.height}x${one.width}` }));

@@ -1,7 +1,7 @@
 /**
  * The whole-model goldens of `test/golden/models`, which `test/golden/make/models.py` writes, and the weights that belong to
  * them. It reads files and knows no Tensor and no Module: what runs a model, and how, is the tests' own business.
- * `compare-trace.ts` compares traces with a golden, `match-rows.ts` compares detections.
+ * `compare-trace.ts` compares traces with a golden, `src/conformance/match-rows.ts` detections.
  */
 import { fileURLToPath } from "node:url";
 import { fail } from "../../src/errors.ts";

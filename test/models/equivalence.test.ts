@@ -1,11 +1,11 @@
 /** What must not change a result: threads, batches, memory layout; and what may only round: fusing, the backend. */
 import { afterAll, describe, expect, it } from "vitest";
 import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
+import { matchRows } from "../../src/conformance/match-rows.ts";
 import type { RTDETRDetectionModel } from "../../src/models/rtdetr/model.ts";
 import { cat } from "../../src/ops/index.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { loadModelGolden, type ModelCase } from "../golden/golden.ts";
-import { matchRows } from "../golden/match-rows.ts";
 import { DETECTION_ROWS } from "../tolerances.ts";
 import { loadCase, pictureFor } from "./support.ts";
 

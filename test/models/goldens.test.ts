@@ -2,9 +2,9 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { referenceBackend } from "../../src/backend/reference/reference.ts";
 import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
+import { matchRows } from "../../src/conformance/match-rows.ts";
 import { compareOutput } from "../golden/compare-trace.ts";
 import { loadModelGolden, MODEL_CASES, type ModelCase, type ModelGolden } from "../golden/golden.ts";
-import { matchRows } from "../golden/match-rows.ts";
 import { DETECTION_ROWS, STAGE_OUTPUTS } from "../tolerances.ts";
 import { loadCase, pictureFor, runCase } from "./support.ts";
 

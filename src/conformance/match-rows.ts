@@ -2,7 +2,7 @@
  * Detections compared as sets. Top-k is discontinuous: rounding may reorder queries, so row i of one run need not be row i of
  * another. Rows are matched by what they hold, never by index, and a tolerance is never loosened for the order.
  */
-import { fail } from "../../src/errors.ts";
+import { fail } from "../errors.ts";
 
 /** How the rows of two results go together. */
 export interface RowMatch {
@@ -23,7 +23,7 @@ export interface RowMatch {
  * difference over the columns. Throws `argument` if the two have not the same number of rows.
  */
 export function matchRows(a: ArrayLike<number>, b: ArrayLike<number>, columns: number): RowMatch {
-  const rows = a.length / columns;
+  const rows = columns === 0 ? 0 : a.length / columns;
   if (!Number.isInteger(rows) || b.length !== a.length) {
     fail(
       "argument",
@@ -39,7 +39,7 @@ export function matchRows(a: ArrayLike<number>, b: ArrayLike<number>, columns: n
     for (let j = 0; j < rows; j++) {
       const at = i * rows + j;
       pairs[at] = at;
-      distances[at] = distanceOf(a, i * columns, b, j * columns, columns);
+      distances[at] = rowDistance(a, i * columns, b, j * columns, columns);
       if (distances[at] < nearest[i]) nearest[i] = distances[at];
     }
   }
@@ -74,7 +74,8 @@ export function matchRows(a: ArrayLike<number>, b: ArrayLike<number>, columns: n
   };
 }
 
-function distanceOf(
+/** Greatest absolute difference of two rows that begin at `i` and `j`; NaN if either holds a NaN. */
+export function rowDistance(
   a: ArrayLike<number>,
   i: number,
   b: ArrayLike<number>,
@@ -83,7 +84,9 @@ function distanceOf(
 ): number {
   let most = 0;
   for (let c = 0; c < columns; c++) {
-    const apart = Math.abs(a[i + c] - b[j + c]);
+    const x = a[i + c];
+    const y = b[j + c];
+    const apart = x === y ? 0 : Math.abs(x - y); // infinities that agree are no distance apart
     if (!(apart <= most)) most = apart;
     if (Number.isNaN(most)) return most;
   }
