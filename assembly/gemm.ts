@@ -69,13 +69,16 @@ class Accumulators {
 
 /**
  * Pixels (the last one left out where `pixels` is odd) in pairs times one panel of 16 outputs, stored within `limits` (0:
- * as they are). The loop over the pairs is in here, not around a function of one pair: a tenth faster at K = 64, a sixth
+ * as they are). Sums begin with the 16 numbers at `start`: the panel's own bias for every pixel (`startPixelBytes` 0), or what
+ * lies there for each, which may be where they are stored. The loop over the pairs is in here, not around a function of one pair: a tenth faster at K = 64, a sixth
  * at K = 32.
  */
 export function pairs2x16(
   x: usize,
   xPixelBytes: usize,
   panel: usize,
+  start: usize,
+  startPixelBytes: usize,
   y: usize,
   yPixelBytes: usize,
   pixels: i32,
@@ -88,14 +91,16 @@ export function pairs2x16(
   limits: usize,
 ): void {
   for (let pair = pixels; pair > 1; pair -= 2) {
-    let a0 = v128.load(panel);
-    let a1 = v128.load(panel, 16);
-    let a2 = v128.load(panel, 32);
-    let a3 = v128.load(panel, 48);
-    let b0 = a0;
-    let b1 = a1;
-    let b2 = a2;
-    let b3 = a3;
+    let a0 = v128.load(start);
+    let a1 = v128.load(start, 16);
+    let a2 = v128.load(start, 32);
+    let a3 = v128.load(start, 48);
+    start += startPixelBytes;
+    let b0 = v128.load(start);
+    let b1 = v128.load(start, 16);
+    let b2 = v128.load(start, 32);
+    let b3 = v128.load(start, 48);
+    start += startPixelBytes;
     let w = panel + 64;
     let x0 = x;
     let x1 = x + xPixelBytes;
@@ -222,10 +227,11 @@ export function pairs2x16(
   }
 }
 
-/** One pixel times one panel of 16 outputs: the same sums as {@link pairs2x16}. */
+/** One pixel times one panel, at w, of 16 outputs: the same sums as {@link pairs2x16}. */
 export function tile1x16(
   x: usize,
   w: usize,
+  start: usize,
   y: usize,
   count: i32,
   length: i32,
@@ -235,10 +241,10 @@ export function tile1x16(
   rowBytes: usize,
   limits: usize,
 ): void {
-  let a0 = v128.load(w);
-  let a1 = v128.load(w, 16);
-  let a2 = v128.load(w, 32);
-  let a3 = v128.load(w, 48);
+  let a0 = v128.load(start);
+  let a1 = v128.load(start, 16);
+  let a2 = v128.load(start, 32);
+  let a3 = v128.load(start, 48);
   w += 64;
   for (let row = rows; row > 0; row--) {
     let t = x;
@@ -320,6 +326,8 @@ export function gemm(
         xFirst,
         xPixelBytes,
         panel,
+        panel,
+        0,
         yFirst,
         yPixelBytes,
         inBlock,
@@ -335,6 +343,7 @@ export function gemm(
         const odd = (inBlock - 1) as usize;
         tile1x16(
           xFirst + odd * xPixelBytes,
+          panel,
           panel,
           yFirst + odd * yPixelBytes,
           count,

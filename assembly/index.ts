@@ -12,6 +12,8 @@ export { gemm } from "./gemm";
 export { affinePixels, affinePlanes, layerNormRows, softmaxRows } from "./norm";
 export { packPanels } from "./pack";
 export { gatherRows, reduceRows, topkRows } from "./select";
+export { strassen } from "./strassen";
+export { packStrassen } from "./strassen-pack";
 export { winograd } from "./winograd";
 export { packWinograd } from "./winograd-pack";
 export {

@@ -67,6 +67,28 @@ function packSegment(
   }
 }
 
+/** K x 16 numbers of `count` outputs from s to d, as {@link packPanels} says. */
+export function packPanel(
+  s: usize,
+  d: usize,
+  count: i32,
+  outputBytes: usize,
+  length: i32,
+  inputBytes: usize,
+  taps: i32,
+  tapBytes: usize,
+  rows: i32,
+  rowBytes: usize,
+): void {
+  for (let row = 0; row < rows; row++) {
+    for (let tap = 0; tap < taps; tap++) {
+      const at = s + (row as usize) * rowBytes + (tap as usize) * tapBytes;
+      packSegment(at, d, count, outputBytes, length, inputBytes);
+      d += (length as usize) << 6;
+    }
+  }
+}
+
 /**
  * - w: input (row, tap, i) of output n of outer index o at w + o*wOuterBytes + n*outputBytes + row*rowBytes +
  *   tap*tapBytes + i*inputBytes; K runs over (row, tap, i), i innermost
@@ -104,12 +126,6 @@ export function packPanels(
     }
     d += 64;
     const s = w + (outer as usize) * wOuterBytes + (first as usize) * outputBytes;
-    for (let row = 0; row < rows; row++) {
-      for (let tap = 0; tap < taps; tap++) {
-        const at = s + (row as usize) * rowBytes + (tap as usize) * tapBytes;
-        packSegment(at, d, count, outputBytes, length, inputBytes);
-        d += (length as usize) << 6;
-      }
-    }
+    packPanel(s, d, count, outputBytes, length, inputBytes, taps, tapBytes, rows, rowBytes);
   }
 }

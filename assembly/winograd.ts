@@ -309,9 +309,9 @@ export function winograd(
       for (let position: usize = 0; position < 36; position++) {
         const from = v + position * vBytes;
         const to = m + position * mBytes;
-        pairs2x16(from, kBytes, panel, to, 64, count, 16, k4, 1, 0, 1, 0, 0);
+        pairs2x16(from, kBytes, panel, panel, 0, to, 64, count, 16, k4, 1, 0, 1, 0, 0);
         const odd = (count - 1) as usize;
-        if (count & 1) tile1x16(from + odd * kBytes, panel, to + (odd << 6), 16, k4, 1, 0, 1, 0, 0);
+        if (count & 1) tile1x16(from + odd * kBytes, panel, panel, to + (odd << 6), 16, k4, 1, 0, 1, 0, 0);
         panel += positionBytes;
       }
       for (let i = 0; i < count; i++) {

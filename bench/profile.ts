@@ -6,7 +6,7 @@
  *                            [--model FILE.yaml --weights FILE] [--json FILE]
  *
  * A variant's weights are those of its case in bench/data; codes has its own. Steps are timed one by one, so that their sum
- * is a little more than a run, which is printed too. Winograd's steps count the operations of the direct convolution: they
+ * is a little more than a run, which is printed too. Winograd's and Strassen's steps count the operations of the direct sums: they
  * can be above 100 %. Exit codes: 0 done, 2 wrong usage.
  */
 import { writeFileSync } from "node:fs";

@@ -11,7 +11,7 @@ import { quantile } from "../statistics.ts";
 
 const MIN_SAMPLES = 7;
 const SAMPLE_MS = 0.25; // of calls in a sample: a single call may be shorter than what the clock can tell
-const TOLERANCE = 1e-4; // of the greater of 1 and the expected number: another order of summation, Winograd's rounding
+const TOLERANCE = 1e-4; // of the greater of 1 and the expected number: another order of summation, Winograd's and Strassen's rounding
 
 /** An operand: numbers in [-scale, scale) from its place among the operands, so that every backend has the same. */
 export interface Shape {

@@ -4,9 +4,9 @@ import { packLinear, runLinear } from "../../src/backend/wasm/gemm.ts";
 import { finish } from "./convolutions.ts";
 import type { Row } from "./harness.ts";
 
-function linear(rows: number, k: number, n: number, activation?: Activation): Row {
+function linear(rows: number, k: number, n: number, activation?: Activation, strassen = false): Row {
   return {
-    family: "linear: GEMM",
+    family: strassen ? "linear: Strassen, counted as the plain product" : "linear: GEMM",
     name: `${rows}x${k} -> ${n}${activation ? ` ${activation}` : ""}`,
     multiplyAdds: rows * k * n,
     operands: [{ of: [1, rows, k] }, { of: [n, k], scale: 0.1 }, { of: [n] }, { of: [1, rows, n] }],
@@ -16,7 +16,7 @@ function linear(rows: number, k: number, n: number, activation?: Activation): Ro
     },
     prepare: (engine, take, tensors) => {
       const [x, w, bias, y] = tensors.map((t) => engine.view(t));
-      const packed = packLinear(engine, take, w, bias);
+      const packed = packLinear(engine, take, w, bias, strassen);
       return () => runLinear(engine, x, packed, y, { activation });
     },
   };
@@ -59,6 +59,15 @@ function attention(tokens: number): Row[] {
   ];
 }
 
+/** Shapes of which Strassen's algorithm is beside the plain product; the plain row of the first is there already. */
+const HALVED = [
+  [300, 256, 1024],
+  [400, 512, 2048],
+  [400, 2048, 512],
+  [6400, 256, 256],
+  [6400, 128, 128],
+] as const;
+
 /** In the order in which they are printed. */
 export const PRODUCTS: readonly Row[] = [
   linear(300, 256, 1024),
@@ -71,6 +80,8 @@ export const PRODUCTS: readonly Row[] = [
   linear(8400, 16, 64),
   linear(8400, 32, 32),
   linear(300, 256, 4),
+  ...HALVED.slice(1).map(([rows, k, n]) => linear(rows, k, n)),
+  ...HALVED.map(([rows, k, n]) => linear(rows, k, n, undefined, true)),
   ...attention(400),
   ...attention(300),
 ];

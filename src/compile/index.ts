@@ -28,7 +28,7 @@ export interface CompileOptions {
   readonly memoryFormat?: MemoryFormat;
   /** Rewrites in their order; {@link PASSES} unless given. */
   readonly passes?: readonly Pass[];
-  /** No Winograd: sums in the order of the direct convolution; false unless given. */
+  /** Neither Winograd's nor Strassen's algorithm: sums in the order of the direct ones; false unless given. */
   readonly exact?: boolean;
 }
 

@@ -8,6 +8,7 @@ import { convView } from "../backend/wasm/conv.ts";
 import { sizeOf, type View as Window } from "../backend/wasm/engine.ts";
 import { linearView } from "../backend/wasm/gemm.ts";
 import { viewOf } from "../backend/wasm/storage.ts";
+import { strassenPays } from "../backend/wasm/strassen.ts";
 import type { WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { winogradPays, winogradView } from "../backend/wasm/winograd.ts";
 import { applyNode } from "./apply.ts";
@@ -94,7 +95,7 @@ export interface Lowered {
 
 const COPIES: ReadonlySet<string> = new Set(["copyRows", "zeroFrame", "fillWords"]);
 
-/** Lowers a graph onto a backend; `exact` leaves Winograd out. On an error nothing stays allocated. */
+/** Lowers a graph onto a backend; `exact` leaves Winograd and Strassen out. On an error nothing stays allocated. */
 export function lower(graph: Graph, backend: WasmBackend, exact: boolean): Lowered {
   const recording = new Recording(backend);
   graph.nodes.forEach((node, i) => {
@@ -119,12 +120,20 @@ function lowerNode(recording: Recording, node: Node, exact: boolean): void {
     inputs.length > 3 ? windows.slice(2, 4) : [inputs.length > 2 ? windows[2] : undefined];
   const y = windows[windows.length - 1] as Window;
   const epilogue = { activation: operation.activation, residual };
-  if (operation.op === "linear") linearView(recording, x, w, bias, y, epilogue);
-  else if (!exact && winogradPays(x.shape, w.shape, operation.options)) {
+  if (operation.op === "linear") {
+    const [outputs, k] = w.shape;
+    const pixels = sizeOf(x.shape.slice(x.shape.length > 2 ? 1 : 0, -1)); // of one item of the batch
+    const strassen = !exact && strassenPays(pixels, k, k, outputs);
+    linearView(recording, x, w, bias, y, { ...epilogue, strassen });
+  } else if (!exact && winogradPays(x.shape, w.shape, operation.options)) {
     winogradView(recording, x, w, bias, y, operation.options, epilogue);
   } else {
     const { options, framed } = operation;
-    convView(recording, x, w, bias, y, options, { ...epilogue, framed });
+    const [outputs, channels, kh, kw] = w.shape;
+    const pixels = y.shape[2] * y.shape[3];
+    const strassen =
+      !exact && options.groups === 1 && strassenPays(pixels, channels, channels * kh * kw, outputs);
+    convView(recording, x, w, bias, y, options, { ...epilogue, framed, strassen });
   }
 }
 

@@ -23,6 +23,7 @@ const GAP_BYTES = 4096; // between blocks, so that an address one past an end is
 const PACKERS: Readonly<Partial<Record<KernelName, number>>> = {
   packPanels: 2,
   packDepthwise: 2,
+  packStrassen: 2,
   packWinograd: 2,
 };
 

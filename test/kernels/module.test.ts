@@ -163,6 +163,20 @@ const CALLS: Readonly<Record<KernelName, Call>> = {
     call: (run, { x, w, b, y }) =>
       run("depthwise", x, w, y, 7, 6, 3, 224, 3, 28, 224, 28, 168, 28, 3, b, 168, 28),
   },
+  packStrassen: {
+    units: 2,
+    bytes: { x: 4096, b: 256, y: 8064 },
+    call: (run, { x, b, y }) => run("packStrassen", x, b, y, 64, 64, 8, 4, 1, 0, 1, 0, 4),
+  },
+  // twice 13 pixels in blocks of 6 (of the last one the only pixel is in both halves), 16 inputs, two pairs of panels apart
+  strassen: {
+    units: 2 * 3 * 2,
+    bytes: { x: 1664, w: 8064, b: 6656, y: 6656 },
+    call: (run, { x, w, b, y }) => {
+      const shape = [13, 64, 8, 1, 0, 1, 0, 64, 256, 2, 832, 3328, 3, 1, 3] as const;
+      run("strassen", x, w, y, ...shape, b, 256, 3328, SCRATCH, SCRATCH + 64, 2, 1472);
+    },
+  },
   packWinograd: {
     units: 2,
     bytes: { x: 3240, b: 72, y: 41600 },

@@ -7,16 +7,17 @@
 import type { ConvOptions, Pair } from "../backend.ts";
 import { copyView } from "./copy.ts";
 import { type Engine, select, sizeOf, type Take, type View } from "./engine.ts";
-import { activationCode, contiguousResidual, type Epilogue } from "./epilogue.ts";
-import { packPanels, panelBytes, runGemm, type Segments } from "./gemm.ts";
+import { activationCode, contiguousResidual } from "./epilogue.ts";
+import { type Product, type ProductOptions, packPanels, panelBytes, runGemm, type Segments } from "./gemm.ts";
+import { packStrassen, runStrassen, strassenBytes } from "./strassen.ts";
 
 const LINE_ELEMENTS = 16; // of a 64-byte cache line
 const SET_ELEMENTS = 512; // pixels 2 KB apart fall into the same few sets of the first cache
 
 /** Weights of a convolution as its kernel reads them. */
 export interface PackedConv {
-  /** `depthwise`: one output per channel, more than one channel. */
-  readonly kind: "dense" | "depthwise";
+  /** `depthwise`: one output per channel, more than one channel. `strassen`: dense, one group. */
+  readonly kind: "dense" | "depthwise" | "strassen";
   readonly address: number;
   readonly bytes: number;
   readonly outputs: number;
@@ -27,18 +28,22 @@ export interface PackedConv {
 }
 
 /** What {@link runConv} may be told beside the geometry. */
-export interface ConvEpilogue extends Epilogue {
+export interface ConvEpilogue extends ProductOptions {
   /** x lies channels-last and the `padding` pixels around it, at its own strides, are zeros: no copy is made. */
   readonly framed?: boolean;
 }
 
-/** Packs w [O, C/groups, kh, kw] of any strides, and bias [O], for {@link runConv}; no dimension may be 0. */
+/**
+ * Packs w [O, C/groups, kh, kw] of any strides, and bias [O], for {@link runConv}; no dimension may be 0. With `strassen` for
+ * Strassen's algorithm: one group, C and O as `strassenSupports` says.
+ */
 export function packConv(
   engine: Engine,
   take: Take,
   w: View,
   bias: View | undefined,
   groups: number,
+  strassen = false,
 ): PackedConv {
   const [outputs, perGroup, kh, kw] = w.shape;
   const [so, si, sky, skx] = w.strides;
@@ -64,6 +69,19 @@ export function packConv(
       kh * kw * 6,
     );
     return { kind: "depthwise", address, bytes, ...shape };
+  }
+  if (strassen) {
+    const address = packStrassen(engine, take, {
+      address: w.address,
+      outputs,
+      outputStride: so,
+      segments: { length: perGroup, taps: kw, tapStride: skx, rows: kh, rowStride: sky },
+      inputStride: si,
+      matrices: 1,
+      matrixStride: 0,
+      bias: bias && { address: bias.address, stride: bias.strides[0] },
+    });
+    return { kind: "strassen", address, bytes: strassenBytes(outputs, perGroup * kh * kw), ...shape };
   }
   const perOutput = outputs / groups;
   const groupBytes = panelBytes(perOutput, perGroup * kh * kw);
@@ -125,7 +143,9 @@ export function convView(
   epilogue: ConvEpilogue = {},
 ): void {
   if (sizeOf(y.shape) === 0) return;
-  engine.scratch((take) => runConv(engine, x, packConv(engine, take, w, bias, o.groups), y, o, epilogue));
+  engine.scratch((take) =>
+    runConv(engine, x, packConv(engine, take, w, bias, o.groups, epilogue.strassen), y, o, epilogue),
+  );
 }
 
 /** A channels-last image that holds every tap: strides in elements. */
@@ -235,8 +255,9 @@ function dense(
   const [dilationY, dilationX] = o.dilation;
   const from = frame(engine, take, x, o, epilogue.framed === true, x.shape[1]);
   const { activation, residual } = epilogue;
-  // Taps of one kernel row are one run where pixels follow each other without a gap.
-  const joined = kw === 1 || (dilationX === 1 && groups === 1 && from.pixelStride === perGroup);
+  const halved = w.kind === "strassen";
+  // Taps of one kernel row are one run where pixels follow each other without a gap. Strassen's algorithm halves every run.
+  const joined = kw === 1 || (!halved && dilationX === 1 && groups === 1 && from.pixelStride === perGroup);
   const segments: Segments = {
     length: joined ? kw * perGroup : perGroup,
     taps: joined ? 1 : kw,
@@ -255,7 +276,7 @@ function dense(
   for (let g = 0; g < groups; g++) {
     for (let n = 0; n < batch; n++) {
       const [image, added] = [select(y, n), residual && select(residual, n)];
-      runGemm(engine, {
+      const product: Product = {
         x: from.address + (n * from.imageStride + g * perGroup) * 4,
         panels: w.address + (g * w.bytes) / groups,
         y: image.address + g * perOutput * 4,
@@ -274,7 +295,9 @@ function dense(
           pixelStride: added.strides[2],
           outerStride: added.strides[1],
         },
-      });
+      };
+      if (halved) engine.scratch((own) => runStrassen(engine, own, product));
+      else runGemm(engine, product);
     }
   }
 }

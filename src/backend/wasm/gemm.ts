@@ -8,6 +8,7 @@
  *   `runConv(engine, x, packed, y, options, { activation, residual, framed })`
  * - Winograd (`winograd.ts`): `winogradPays(x.shape, w.shape, options)`, `packWinograd(engine, take, w, bias)`, then
  *   `runWinograd(engine, x, packed, y, options, { activation, residual })`; `winogradView` does both
+ * - Strassen's algorithm (`strassen.ts`) for both, where packing is told so: `strassenPays(pixels, length, k, outputs)`
  * - matmul of two activations: `matmulView` packs its right side every time
  *
  * `take` decides where packed weights live; y = activation(sum) + residual (`epilogue.ts`). Outputs may lie apart by more
@@ -17,6 +18,7 @@ import { copyView, rowMajorUnless } from "./copy.ts";
 import { type Engine, select, sizeOf, type Take, type View } from "./engine.ts";
 import { type Activation, activationCode, contiguousResidual, type Epilogue } from "./epilogue.ts";
 import { asRows, loopsOver } from "./loops.ts";
+import { packStrassen, runStrassen, strassenBytes } from "./strassen.ts";
 
 const NS_PER_MAC = 0.045; // about 45 GFLOP/s
 const BLOCK_BYTES = 32 * 1024; // of X that one block reads, so that it stays in the first cache from panel to panel
@@ -201,16 +203,27 @@ export function matmulView(engine: Engine, a: View, b: View, y: View): void {
 
 /** Weights of a linear layer in panels. */
 export interface PackedLinear {
+  readonly kind: "dense" | "strassen";
   readonly address: number;
   readonly bytes: number;
   readonly outputs: number;
   readonly k: number;
 }
 
-/** Packs w [N, K] of any strides, and bias [N], for {@link runLinear}; K >= 1. */
-export function packLinear(engine: Engine, take: Take, w: View, bias: View | undefined): PackedLinear {
+/**
+ * Packs w [N, K] of any strides, and bias [N], for {@link runLinear}; K >= 1. With `strassen` for Strassen's algorithm:
+ * K and N as `strassenSupports` says.
+ */
+export function packLinear(
+  engine: Engine,
+  take: Take,
+  w: View,
+  bias: View | undefined,
+  strassen = false,
+): PackedLinear {
   const [outputs, k] = w.shape;
-  const address = packPanels(engine, take, {
+  const pack = strassen ? packStrassen : packPanels;
+  const address = pack(engine, take, {
     address: w.address,
     outputs,
     outputStride: w.strides[0],
@@ -220,10 +233,14 @@ export function packLinear(engine: Engine, take: Take, w: View, bias: View | und
     matrixStride: 0,
     bias: bias && { address: bias.address, stride: bias.strides[0] },
   });
-  return { address, bytes: panelBytes(outputs, k), outputs, k };
+  const bytes = strassen ? strassenBytes(outputs, k) : panelBytes(outputs, k);
+  return { kind: strassen ? "strassen" : "dense", address, bytes, outputs, k };
 }
 
-/** x [..., K] times packed w [N, K] transposed, plus bias, into y [..., N], with an epilogue. */
+/**
+ * x [..., K] times packed w [N, K] transposed, plus bias, into y [..., N], with an epilogue. Strassen's algorithm takes the
+ * first of several leading dimensions for the batch, so that an item's results are those that it has alone.
+ */
 export function runLinear(engine: Engine, x: View, w: PackedLinear, y: View, epilogue: Epilogue = {}): void {
   if (sizeOf(y.shape) === 0) return;
   const d = y.shape.length - 1;
@@ -238,12 +255,10 @@ export function runLinear(engine: Engine, x: View, w: PackedLinear, y: View, epi
       const operands = (added ? [from, to, added] : [from, to]).map((v) => v.strides.slice(0, lead));
       const rows = asRows(loopsOver(from.shape.slice(0, lead), operands, false));
       if (!rows) {
-        for (let i = 0; i < from.shape[0]; i++) {
-          product(select(from, i), select(to, i), added && select(added, i));
-        }
+        each(from, to, added);
         return;
       }
-      runGemm(engine, {
+      const whole: Product = {
         x: from.address,
         panels: w.address,
         y: to.address,
@@ -258,11 +273,24 @@ export function runLinear(engine: Engine, x: View, w: PackedLinear, y: View, epi
         yOuterStride: 0,
         activation: epilogue.activation,
         residual: added && { address: added.address, pixelStride: rows.strides[2], outerStride: 0 },
-      });
+      };
+      if (w.kind === "strassen") engine.scratch((own) => runStrassen(engine, own, whole));
+      else runGemm(engine, whole);
     };
-    product(input, out, residual);
+    const each = (from: View, to: View, added: View | undefined): void => {
+      for (let i = 0; i < from.shape[0]; i++) {
+        product(select(from, i), select(to, i), added && select(added, i));
+      }
+    };
+    (w.kind === "strassen" && d > 1 ? each : product)(input, out, residual);
     if (!direct) copyView(engine, out, y);
   });
+}
+
+/** What a product may be told beside its operands. */
+export interface ProductOptions extends Epilogue {
+  /** Strassen's algorithm; the shape as `strassenSupports` says. */
+  readonly strassen?: boolean;
 }
 
 /** x [..., K] times w [N, K] transposed, plus bias [N], into y [..., N]; K >= 1. */
@@ -272,8 +300,10 @@ export function linearView(
   w: View,
   bias: View | undefined,
   y: View,
-  epilogue: Epilogue = {},
+  options: ProductOptions = {},
 ): void {
   if (sizeOf(y.shape) === 0) return;
-  engine.scratch((take) => runLinear(engine, x, packLinear(engine, take, w, bias), y, epilogue));
+  engine.scratch((take) =>
+    runLinear(engine, x, packLinear(engine, take, w, bias, options.strassen), y, options),
+  );
 }

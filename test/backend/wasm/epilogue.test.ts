@@ -80,6 +80,20 @@ describe("linear with an epilogue is linear, then the activation, then the sum, 
     });
   }
 
+  it("Strassen's algorithm: 1, 2 and 71 rows, an odd one in both halves", () => {
+    for (const m of [1, 2, 71]) {
+      for (const gap of [0, 3]) {
+        expectSame(`${m} rows, gap ${gap}`, [m, 64], gap, 1, (engine, take, y, epilogue) => {
+          const [x, w, b] = [[m, 24], [64, 24], [64]].map((shape) =>
+            viewIn(take, shape, shape.length - 1, 0),
+          );
+          fillAll(engine, [x, w, b], 3);
+          runLinear(engine, x, packLinear(engine, take, w, b, true), y, epilogue);
+        });
+      }
+    }
+  });
+
   it("a residual and an output whose last axis is not contiguous", () => {
     expectSame("transposed", [9, 21], 0, 0, (engine, take, y, epilogue) => {
       const [x, w] = [
@@ -100,6 +114,7 @@ interface Conv {
   readonly stride?: number;
   readonly groups?: number;
   readonly winograd?: boolean;
+  readonly strassen?: boolean;
 }
 
 describe("conv with an epilogue is conv, then the activation, then the sum, bit for bit", () => {
@@ -107,6 +122,8 @@ describe("conv with an epilogue is conv, then the activation, then the sum, bit 
     { about: "1x1", c: 6, o: 18, k: 1 },
     { about: "3x3, stride 2", c: 3, o: 16, k: 3, stride: 2 },
     { about: "2 groups", c: 6, o: 10, k: 3, groups: 2 },
+    { about: "Strassen, 1x1", c: 8, o: 32, k: 1, strassen: true },
+    { about: "Strassen, 3x3, stride 2", c: 16, o: 64, k: 3, stride: 2, strassen: true },
     { about: "depthwise 3x3", c: 7, o: 7, k: 3, groups: 7 },
     { about: "depthwise 5x5, stride 2", c: 12, o: 12, k: 5, stride: 2, groups: 12 },
     { about: "Winograd, 7 to 18 channels", c: 7, o: 18, k: 3, winograd: true },
@@ -135,7 +152,7 @@ describe("conv with an epilogue is conv, then the activation, then the sum, bit 
           const b = viewIn(take, [o], 0, 0);
           fillAll(engine, [x, w, b], 3);
           if (conv.winograd) runWinograd(engine, x, packWinograd(engine, take, w, b), y, options, epilogue);
-          else runConv(engine, x, packConv(engine, take, w, b, groups), y, options, epilogue);
+          else runConv(engine, x, packConv(engine, take, w, b, groups, conv.strassen), y, options, epilogue);
         });
       }
     });
