@@ -13,9 +13,14 @@ export function track(storage: Storage): void {
   stack.at(-1)?.add(storage);
 }
 
-/** Takes a storage out of every scope: its memory lives on until released or garbage-collected. */
-export function untrack(storage: Storage): void {
-  for (const scope of stack) scope.delete(storage);
+/**
+ * Takes a storage out of every scope: its memory lives on until released or garbage-collected. True if it was in one, so that
+ * it is the caller's to release.
+ */
+export function untrack(storage: Storage): boolean {
+  let found = false;
+  for (const scope of stack) if (scope.delete(storage)) found = true;
+  return found;
 }
 
 /**

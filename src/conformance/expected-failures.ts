@@ -1,11 +1,11 @@
 /**
  * Failures that are known and waited for, in a JSON file: a list of {case, tensor?, reason, expires}. `case` and `tensor` are
- * patterns (src/conformance/glob.ts); `expires` is the last day, YYYY-MM-DD, on which the failure is no news. After it, it is a
+ * patterns (src/glob.ts); `expires` is the last day, YYYY-MM-DD, on which the failure is no news. After it, it is a
  * failure again; what passes although it was expected to fail is reported, so that the list does not rot.
  */
 import { readFileSync } from "node:fs";
 import { fail, messageOf } from "../errors.ts";
-import { matchesGlob } from "./glob.ts";
+import { matchesGlob } from "../glob.ts";
 
 /** A failure that is expected. */
 export interface ExpectedFailure {

@@ -11,7 +11,7 @@ import { FEATURE_STRIDES, MobileNetV4 } from "../models/mobilenetv4/network.ts";
 import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";
 import type { AnyModule } from "../nn/index.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { globExpression } from "./glob.ts";
+import { globExpression } from "../glob.ts";
 import type { HostTensor } from "./host-tensor.ts";
 import { type TraceEntry, TraceWriter } from "./trace-file.ts";
 

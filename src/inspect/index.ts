@@ -1,2 +1,8 @@
-/** `mobiledetr/inspect`: look at every module's output. */
+/** `mobiledetr/inspect`: look inside a run: every module's output, and step by step. */
+export { type Costs, countCosts } from "./cost.ts";
+export { forwardLine } from "./forward-line.ts";
+export { namedTensors } from "./named-tensors.ts";
+export { statisticsOf, type TensorStatistics, tensorStatistics } from "./statistics.ts";
+export { type Pause, type Phase, Stepper, type Stops } from "./stepper.ts";
+export { type Move, type NamedTensor, Step, Steps, type StepsOptions, steps } from "./steps.ts";
 export { recordTrace, type TracedTensor, type TraceSink, traceModules } from "./trace.ts";

@@ -6,7 +6,8 @@
  * detection head has ".0" for the detections (PyTorch gives a tuple there) and its other results by name.
  */
 import type { AnyModule } from "../nn/index.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { namedTensors } from "./named-tensors.ts";
 
 /** Receives an output during the run. The tensor is valid until it returns: copy out what should stay. */
 export type TraceSink = (path: string, output: Tensor) => void;
@@ -46,17 +47,6 @@ export interface TracedTensor {
   readonly data: Float32Array;
 }
 
-/** QUIRK: the names under which results with fields are known in PyTorch, where they are attributes of nothing. */
-const FIELD_NAMES: Readonly<Record<string, string>> = { output: "", output0: ".0" };
-
 function report(path: string, output: unknown, sink: TraceSink): void {
-  if (output instanceof Tensor) {
-    if (output.dtype === "f32") sink(path, output);
-  } else if (Array.isArray(output)) {
-    output.forEach((item, i) => void report(`${path}.${i}`, item, sink));
-  } else if (typeof output === "object" && output !== null) {
-    for (const [field, item] of Object.entries(output)) {
-      report(`${path}${FIELD_NAMES[field] ?? `.${field}`}`, item, sink);
-    }
-  }
+  for (const [name, tensor] of namedTensors(path, output)) if (tensor.dtype === "f32") sink(name, tensor);
 }

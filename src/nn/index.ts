@@ -29,6 +29,7 @@ export {
   MultiheadAttention,
   type MultiheadAttentionOptions,
 } from "./multihead-attention.ts";
+export { currentObserver, type Observer, observe, withObserver } from "./observer.ts";
 export { ReLU } from "./relu.ts";
 export { ReLU6 } from "./relu6.ts";
 export { Sequential } from "./sequential.ts";

@@ -12,6 +12,7 @@ import { withScope } from "../backend/scope.ts";
 import { fail, MobileDetrError } from "../errors.ts";
 import { contiguousStrides } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { currentObserver } from "./observer.ts";
 
 /** A learnt tensor of a module; on the meta backend until it is loaded. */
 export class Parameter extends Tensor {
@@ -63,6 +64,12 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
 
   /** Runs the module, as `module(x)` in PyTorch: hooks, forward, and what it allocated is freed but for the result. */
   call(...inputs: In): Out {
+    const observer = currentObserver();
+    if (!observer) return this.#call(inputs);
+    return observer.call(this as unknown as AnyModule, inputs, () => this.#call(inputs)) as Out;
+  }
+
+  #call(inputs: In): Out {
     depth++;
     try {
       return withScope(() => this.#run(inputs), storagesOf);

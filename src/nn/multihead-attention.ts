@@ -14,6 +14,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { checkInts } from "./arguments.ts";
 import { Linear } from "./linear.ts";
 import { Module, Parameter } from "./module.ts";
+import { observe } from "./observer.ts";
 
 /** Options of {@link MultiheadAttention}, with PyTorch's defaults. */
 export interface MultiheadAttentionOptions {
@@ -113,6 +114,7 @@ export class MultiheadAttention extends Module<AttentionInputs, AttentionResult>
     const scores = matmul(mul(q, Math.sqrt(1 / this.headDim)), k.transpose(-2, -1)); // [N, H, L, S]
     const mask = this.#mask(scores.shape, query.ndim, options);
     const weights = softmax(mask ? add(scores, mask) : scores, -1);
+    observe("attention", () => weights);
     const mixed = matmul(weights, v).transpose(1, 2).flatten(2); // [N, L, E]
     const output = this.#asQuery(this.out_proj.call(mixed), query.ndim);
     if (!needWeights) return { output };

@@ -7,7 +7,7 @@ import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
 import { parseArguments } from "../../src/cli/arguments.ts";
 import { goldenCommand } from "../../src/cli/golden.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
-import { globExpression, matchesGlob } from "../../src/conformance/glob.ts";
+import { globExpression, matchesGlob } from "../../src/glob.ts";
 import {
   chooseEntries,
   type GoldenNetwork,

@@ -8,7 +8,7 @@
  * QUIRK: the scale is 1/sqrt(dim // heads), not 1/sqrt(dim).
  */
 import { fail } from "../../errors.ts";
-import { BatchNorm2d, Module, type Sequential } from "../../nn/index.ts";
+import { BatchNorm2d, Module, observe, type Sequential } from "../../nn/index.ts";
 import { add, div, matmul, mul, softmax } from "../../ops/index.ts";
 import { formatShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -64,7 +64,9 @@ export class MultiQueryAttention extends Module {
     const k = this._key_proj.call(forKey).reshape(n, 1, dim, -1); // [n, 1, d, S]
     const v = this._value_proj.call(forValue).contiguous().viewAs(n, 1, -1, dim); // [n, 1, S, d]
     const score = div(matmul(q, k), Math.sqrt(this.scaleDim)); // [n, h, N, S]
-    const mixed = matmul(softmax(score, -1), v); // [n, h, N, d]
+    const weights = softmax(score, -1);
+    observe("attention", () => weights);
+    const mixed = matmul(weights, v); // [n, h, N, d]
     return this._output_proj.call(mixed.contiguous().viewAs(n, heads * dim, height, width));
   }
 

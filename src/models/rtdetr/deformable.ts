@@ -3,7 +3,7 @@
  * samples per head and level around its reference box and mixes them.
  */
 import type { Pair } from "../../backend/backend.ts";
-import { Linear, Module } from "../../nn/index.ts";
+import { Linear, Module, observe } from "../../nn/index.ts";
 import { add, deformableAttention, div, mul, softmax } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -42,6 +42,8 @@ export class MSDeformAttn extends Module<[Tensor, Tensor, Tensor, readonly Pair[
     const [centre, size] = box.split(2, -1); // [N, Q, 1, 1, 1, 2] each
     // centre + offset / points * size / 2: the samples of a fresh network spread over the box
     const locations = add(centre, mul(mul(div(offsets, p), size), 0.5));
+    observe("sampling_locations", () => locations);
+    observe("sampling_weights", () => weights);
     return this.output_proj.call(deformableAttention(value, shapes, locations, weights));
   }
 }

@@ -12,6 +12,7 @@ import {
   Linear,
   Module,
   ModuleList,
+  observe,
   Sequential,
 } from "../../nn/index.ts";
 import { add, cat, gather, max, mul, sigmoid, topk } from "../../ops/index.ts";
@@ -100,9 +101,12 @@ export class RTDETRDecoder extends Module<[readonly Tensor[], DecoderOptions?], 
     let { embed, referBox } = selected;
     const layers = [...this.decoder.layers];
     const boxHeads = [...this.dec_bbox_head];
+    observe("boxes.0", () => selected.referBox);
     layers.forEach((layer, i) => {
       embed = layer.call(embed, this.query_pos_head.call(referBox), referBox, memory, shapes);
-      referBox = sigmoid(add(boxHeads[i].call(embed), logit(referBox)));
+      const refined = sigmoid(add(boxHeads[i].call(embed), logit(referBox)));
+      observe(`boxes.${i + 1}`, () => refined);
+      referBox = refined;
     });
     const scoreHead = [...this.dec_score_head][layers.length - 1];
     const output0 = cat([referBox, sigmoid(scoreHead.call(embed))], -1);
@@ -144,7 +148,9 @@ export class RTDETRDecoder extends Module<[readonly Tensor[], DecoderOptions?], 
     const { anchors, valid } = anchorLogits(shapes, memory.backend);
     const features = this.enc_output.call(mul(valid, memory));
     const scores = this.enc_score_head.call(features); // [N, S, K]
-    const index = options.index ?? topk(max(scores, -1), q, 1).indices; // [N, Q]
+    const best = max(scores, -1); // [N, S]
+    observe("token_scores", () => best);
+    const index = options.index ?? topk(best, q, 1).indices; // [N, Q]
     if (index.ndim !== 2 || index.shape[0] !== n || index.shape[1] !== q) {
       fail("argument", "RTDETRDecoder", `indices of shape ${formatShape([n, q])}`, formatShape(index.shape));
     }

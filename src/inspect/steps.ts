@@ -1,0 +1,230 @@
+/** Walking through a run, module by module: `for await (const step of steps(model, x))`. */
+
+import { BYTES_PER_ELEMENT } from "../backend/backend.ts";
+import { fail } from "../errors.ts";
+import { globExpression } from "../glob.ts";
+import type { AnyModule } from "../nn/index.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type Costs, countCosts } from "./cost.ts";
+import { forwardLine } from "./forward-line.ts";
+import { namedTensors } from "./named-tensors.ts";
+import { statisticsOf, type TensorStatistics, tensorStatistics } from "./statistics.ts";
+import { type Pause, type Phase, Stepper } from "./stepper.ts";
+
+/** Where a step leads: `into` the next place at all, `over` what is within, `out` of the module around, on to a breakpoint. */
+export type Move = "into" | "over" | "out" | "continue";
+
+/** Options of {@link steps}. */
+export interface StepsOptions {
+  /**
+   * Paths at which the run stands still, before and after, however it is moved: `*` stands for one part or a piece of it, `**`
+   * for any number ("model.0.layer3.**"). With breakpoints a run goes from one to the next ("continue") where no other move is
+   * asked for, without them from place to place ("into").
+   */
+  readonly breakpoints?: readonly string[];
+}
+
+/** A tensor with its name, as a trace has it. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly tensor: Tensor;
+}
+
+/** Where a run stands still. Tensors are valid until it goes on: copy out (`toArray`) what should stay. */
+export class Step {
+  readonly phase: Phase;
+  /** Path of the module; "" is the whole model. */
+  readonly path: string;
+  /** The class, as PyTorch prints it. */
+  readonly kind: string;
+  readonly module: AnyModule;
+  /** Calls around this one; 0 for the model's own. */
+  readonly depth: number;
+  readonly inputs: readonly NamedTensor[];
+  /** Empty before. */
+  readonly outputs: readonly NamedTensor[];
+  /** What forward names beside its result (docs/step-through.md lists them); empty before. */
+  readonly values: readonly NamedTensor[];
+  /** The module's own parameters and buffers, those of modules below left out. */
+  readonly parameters: readonly NamedTensor[];
+  /** Of the module with all below it, on these shapes. */
+  readonly multiplyAdds: number;
+  /** Seconds of the module with all below it; 0 before. */
+  readonly seconds: number;
+  readonly #stepper: Stepper;
+  /** The move that the next step will be made with. */
+  #move: Move;
+
+  constructor(stepper: Stepper, pause: Pause, multiplyAdds: number, move: Move) {
+    const { phase, path, module, depth, inputs, output, observed, seconds } = pause;
+    const named = (prefix: string, value: unknown): NamedTensor[] =>
+      [...namedTensors(prefix, value)].map(([name, tensor]) => ({ name, tensor }));
+    this.phase = phase;
+    this.path = path;
+    this.kind = module.kind;
+    this.module = module;
+    this.depth = depth;
+    this.inputs = inputs.length === 1 ? named("input", inputs[0]) : named("input", inputs);
+    this.outputs = named(path, output);
+    this.values = [...observed].map(([name, tensor]) => ({ name: path ? `${path}.${name}` : name, tensor }));
+    this.parameters = [...module.namedTensors()]
+      .filter(([name]) => !name.includes("."))
+      .map(([name, tensor]) => ({ name, tensor }));
+    this.multiplyAdds = multiplyAdds;
+    this.seconds = seconds;
+    this.#stepper = stepper;
+    this.#move = move;
+  }
+
+  /** The PyTorch line that the module stands for. */
+  get line(): string {
+    return forwardLine(this.module);
+  }
+
+  /** Bytes of the outputs; of views what they show. */
+  get bytes(): number {
+    return this.outputs.reduce((sum, { tensor }) => sum + tensor.size * BYTES_PER_ELEMENT[tensor.dtype], 0);
+  }
+
+  /** Statistics of the outputs, or of one tensor of this step; computed when asked for. */
+  statistics(tensor?: Tensor): TensorStatistics {
+    if (tensor) return tensorStatistics(tensor);
+    if (this.outputs.length === 1) return tensorStatistics(this.outputs[0].tensor);
+    const parts = this.outputs.map((output) =>
+      Float64Array.from(output.tensor.toArray() as Float32Array, Number),
+    );
+    const all = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return statisticsOf(all);
+  }
+
+  /** Goes on to the next place at all: the first module within, or what follows. */
+  into(): void {
+    this.#move = "into";
+  }
+
+  /** Goes on behind what is within: to this module's end, or from there to what follows it. */
+  over(): void {
+    this.#move = "over";
+  }
+
+  /** Goes on to the end of the module around this one. */
+  out(): void {
+    this.#move = "out";
+  }
+
+  /** Goes on to the next breakpoint, or to the end. */
+  continue(): void {
+    this.#move = "continue";
+  }
+
+  /** Where this step leads. */
+  get move(): Move {
+    return this.#move;
+  }
+
+  /**
+   * After a module: `output` in place of what it gave, for all that follows. A tensor where it gave one, else the same lists
+   * and fields; shapes and dtypes are the same. The run frees it. Errors of code "argument" and "state".
+   */
+  replace(output: unknown): void {
+    const given = [...namedTensors(this.path, output)];
+    const differs =
+      this.outputs.length !== given.length ||
+      this.outputs.some(({ name, tensor }, i) => {
+        const [otherName, other] = given[i];
+        return (
+          name !== otherName ||
+          tensor.dtype !== other.dtype ||
+          tensor.shape.join() !== other.shape.join() ||
+          tensor.backend !== other.backend
+        );
+      });
+    if (this.phase === "after" && differs) {
+      const list = (items: readonly (readonly [string, Tensor])[]): string =>
+        items
+          .map(([name, t]) => `${name} ${t.dtype} [${t.shape.join(", ")}] on ${t.backend.name}`)
+          .join(", ") || "no tensors";
+      fail(
+        "argument",
+        `replace at ${this.path}`,
+        list(this.outputs.map(({ name, tensor }) => [name, tensor])),
+        list(given),
+      );
+    }
+    this.#stepper.replace(output);
+  }
+}
+
+/** A run under way. Iterate it; leaving the loop early frees what it holds. */
+export class Steps<Out> implements AsyncIterable<Step> {
+  readonly #stepper: Stepper;
+  readonly #costs: Costs;
+  readonly #breakpoints: readonly RegExp[];
+
+  constructor(model: AnyModule, inputs: readonly unknown[], options: StepsOptions = {}) {
+    this.#breakpoints = (options.breakpoints ?? []).map((pattern) => globExpression(pattern, "."));
+    this.#costs = countCosts(model, inputs);
+    this.#stepper = new Stepper(model, inputs);
+  }
+
+  /** What the model gave, once the run has ended; its memory is the caller's (`dispose()`). Error of code "state" before. */
+  get result(): Out {
+    return this.#stepper.result as Out;
+  }
+
+  /** Steps in their order. A move is what the last step asked for. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Step, void, undefined> {
+    const stepper = this.#stepper;
+    const usual: Move = this.#breakpoints.length > 0 ? "continue" : "into";
+    let move: Move = usual;
+    let last: Pause | undefined;
+    try {
+      while (true) {
+        last = stepper.advance(this.#stopsFor(move, last));
+        if (!last) return;
+        const step = new Step(stepper, last, this.#costs.get(last.key) ?? 0, usual);
+        yield step;
+        move = step.move;
+        await undefined; // a turn for whoever else waits
+      }
+    } finally {
+      stepper.close();
+    }
+  }
+
+  #stopsFor(move: Move, from: Pause | undefined): (phase: Phase, path: string, depth: number) => boolean {
+    const broken = (path: string): boolean => this.#breakpoints.some((pattern) => pattern.test(path));
+    const depth = from?.depth ?? 0;
+    switch (move) {
+      case "into":
+        return () => true;
+      case "over":
+        // From a module's beginning to its end; from its end to whatever is next to it or around it.
+        return (phase, path, at) =>
+          at < depth || (at === depth && (from?.phase === "after" || phase === "after")) || broken(path);
+      case "out":
+        return (_phase, path, at) => at < depth || broken(path);
+      case "continue":
+        return (_phase, path) => broken(path);
+    }
+  }
+}
+
+/**
+ * Runs `model` on `inputs` and stands still before and after every module: path, inputs, outputs, parameters, cost, time and
+ * statistics of each; steps into, over and out; outputs may be replaced before the run goes on. The numbers are those of
+ * `model.call(...inputs)`, bit for bit. Inputs stay the caller's.
+ */
+export function steps<In extends unknown[], Out>(
+  model: { call(...inputs: In): Out },
+  inputs: Tensor | In,
+  options?: StepsOptions,
+): Steps<Out> {
+  const given = Array.isArray(inputs) ? inputs : [inputs];
+  return new Steps<Out>(model as unknown as AnyModule, given, options);
+}

@@ -1,0 +1,266 @@
+/** Stepping: the places and their order, the numbers of an ordinary run, moves, breakpoints, replacement, memory, cost. */
+import { afterAll, describe, expect, it } from "vitest";
+import { referenceBackend } from "../../src/backend/reference/reference.ts";
+import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
+import { recordTrace, type Step, steps } from "../../src/inspect/index.ts";
+import type { DetectorOutput, RTDETRDetectionModel } from "../../src/models/index.ts";
+import { modelInfo } from "../../src/models/index.ts";
+import { type AnyModule, Linear, Module, observe, ReLU, Sequential } from "../../src/nn/index.ts";
+import { replaceTensor } from "../../src/nn/module.ts";
+import { add, mul } from "../../src/ops/index.ts";
+import { tensor } from "../../src/tensor/create.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
+import { loadModelGolden, MODEL_CASES } from "../golden/golden.ts";
+import { loadCase, pictureFor } from "../models/support.ts";
+
+const wasm = createWasmBackend({ threads: 2 });
+afterAll(() => wasm.close());
+
+/** Calls one child twice, works between, and names a value. */
+class Twice extends Module {
+  readonly lin = new Linear(3, 3);
+  readonly seq = new Sequential([new Linear(3, 3), new ReLU()]);
+
+  forward(x: Tensor): Tensor {
+    const y = this.lin.call(mul(x, 2));
+    const z = add(this.seq.call(y), y);
+    observe("between", () => z);
+    return add(this.lin.call(z), x);
+  }
+}
+
+function small(): Twice {
+  const model = new Twice();
+  for (const slot of model.slots()) {
+    const values = Float32Array.from({ length: slot.tensor.size }, (_, i) => Math.sin(i + slot.name.length));
+    replaceTensor(slot, tensor(values, slot.tensor.shape));
+  }
+  return model;
+}
+
+const input = (): Tensor => tensor([1, -2, 0.5], [1, 3]);
+const place = ({ phase, path }: Step): string => `${phase} ${path}`;
+
+async function walk(
+  model: AnyModule,
+  x: Tensor,
+  move: (step: Step) => void,
+  breakpoints?: string[],
+): Promise<string[]> {
+  const places: string[] = [];
+  for await (const step of steps(model as unknown as Module, x, { breakpoints })) {
+    places.push(place(step));
+    move(step);
+  }
+  return places;
+}
+
+describe("places", () => {
+  it("into: every call, before and after, in the order of the run, one module twice", async () => {
+    expect(await walk(small() as unknown as AnyModule, input(), () => {})).toEqual([
+      "before ",
+      "before lin",
+      "after lin",
+      "before seq",
+      "before seq.0",
+      "after seq.0",
+      "before seq.1",
+      "after seq.1",
+      "after seq",
+      "before lin",
+      "after lin",
+      "after ",
+    ]);
+  });
+
+  it("over: a module's end, then what is next to it", async () => {
+    const model = small() as unknown as AnyModule;
+    const places = await walk(model, input(), (step) => (step.path === "" ? step.into() : step.over()));
+    expect(places).toEqual([
+      "before ",
+      "before lin",
+      "after lin",
+      "before seq",
+      "after seq",
+      "before lin",
+      "after lin",
+      "after ",
+    ]);
+  });
+
+  it("out: the end of the module around", async () => {
+    const model = small() as unknown as AnyModule;
+    const places = await walk(model, input(), (step) => (step.path === "seq.0" ? step.out() : step.into()));
+    expect(places.slice(4)).toEqual(["before seq.0", "after seq", "before lin", "after lin", "after "]);
+  });
+
+  it("breakpoints: from one to the next, and within what is stepped over", async () => {
+    const model = small() as unknown as AnyModule;
+    expect(await walk(model, input(), (step) => step.continue(), ["seq.*"])).toEqual([
+      "before seq.0",
+      "after seq.0",
+      "before seq.1",
+      "after seq.1",
+    ]);
+    const over = await walk(model, input(), (step) => step.over(), ["seq.1"]);
+    expect(over).toEqual(["before seq.1", "after seq.1", "after seq", "before lin", "after lin", "after "]);
+    expect(await walk(model, input(), () => {}, ["nothing"])).toEqual([]);
+  });
+});
+
+describe("what a step says", () => {
+  it("inputs, outputs, values, parameters, cost, line", async () => {
+    const model = small();
+    const seen = new Map<string, unknown>();
+    for await (const step of steps(model, input())) {
+      if (step.phase === "before") {
+        expect(step.outputs).toEqual([]);
+        expect(step.seconds).toBe(0);
+      }
+      if (step.path === "lin" && step.phase === "after") {
+        expect(step.kind).toBe("Linear");
+        expect(step.line).toBe("F.linear(input, weight, bias)");
+        expect(step.multiplyAdds).toBe(9);
+        expect(step.bytes).toBe(12);
+        expect(step.parameters.map(({ name }) => name)).toEqual(["weight", "bias"]);
+        if (!seen.has("lin")) expect([...step.inputs[0].tensor.toFloat32Array()]).toEqual([2, -4, 1]);
+        seen.set("lin", step.outputs[0].tensor.toArray());
+      }
+      if (step.path === "" && step.phase === "after") {
+        expect(step.multiplyAdds).toBe(27);
+        expect(step.values.map(({ name }) => name)).toEqual(["between"]);
+        expect(step.values[0].tensor.shape).toEqual([1, 3]);
+        expect(step.seconds).toBeGreaterThan(0);
+      }
+    }
+    expect(seen.size).toBe(1);
+  });
+
+  it("statistics: counts of what is not finite, zeros, moments, a histogram that sums to the finite", async () => {
+    const model = new Sequential([new ReLU()]);
+    const x = tensor([Number.NaN, Infinity, -Infinity, -1, 0, 1, 2, 5], [8]);
+    for await (const step of steps(model, x)) {
+      if (step.phase === "before") continue;
+      const { count, min, max, mean, std, zeros, nan, inf, histogram } = step.statistics();
+      expect({ count, min, max, mean, nan, inf }).toEqual({
+        count: 8,
+        min: 0,
+        max: 5,
+        mean: 8 / 6,
+        nan: 1,
+        inf: 1,
+      });
+      expect(zeros).toBe(3 / 8);
+      expect(std).toBeCloseTo(Math.sqrt(30 / 6 - (8 / 6) ** 2), 12);
+      expect(histogram.reduce((a, b) => a + b)).toBe(6);
+      expect([histogram[0], histogram.at(-1)]).toEqual([3, 1]);
+    }
+  });
+});
+
+describe("replacement", () => {
+  it("is what a forward hook that returns another output gives", async () => {
+    const changed = (y: Tensor): Tensor => add(y, tensor([1, 0, 0], [3]));
+    const model = small();
+    const remove = model.seq.registerForwardHook((_module, _inputs, output) => changed(output as Tensor));
+    const expected = model.call(input()).toArray();
+    remove();
+    const run = steps(model, input(), { breakpoints: ["seq"] });
+    for await (const step of run) if (step.phase === "after") step.replace(changed(step.outputs[0].tensor));
+    expect(run.result.toArray()).toEqual(expected);
+    expect(expected).not.toEqual(model.call(input()).toArray());
+  });
+
+  it("names what does not fit, and where it cannot be", async () => {
+    for await (const step of steps(small(), input(), { breakpoints: ["seq"] })) {
+      if (step.phase === "before") expect(() => step.replace(input())).toThrow(/after a module/);
+      else {
+        expect(() => step.replace(tensor([1], [1]))).toThrow(
+          /expected seq f32 \[1, 3\] on reference, got seq f32 \[1\] on reference/,
+        );
+        expect(() => step.replace([input()])).toThrow(/got seq.0 f32/);
+      }
+    }
+  });
+});
+
+describe("a detector", () => {
+  const of = MODEL_CASES.find(
+    ({ model, kind }) => model === "MobileNetV4HybridMedium" && kind === "detector",
+  );
+  if (!of) throw new Error("no such case");
+  const shape = [of.height, of.width] as const;
+
+  it("gives every tensor of a trace and the result, bit for bit; costs are info's; nothing stays in memory", async () => {
+    const model = loadCase(of, wasm) as RTDETRDetectionModel;
+    const x = pictureFor(of, loadModelGolden(of), wasm);
+    const { result, trace } = recordTrace(model as unknown as AnyModule, () => model.call(x));
+    const expected = result.output0.toFloat32Array();
+    for (const t of Object.values(result)) t.dispose();
+    const held = wasm.bytesInUse;
+    const run = steps(model, x);
+    const seen = new Map<string, Float32Array>(); // of modules that are called again the last time counts, as in a trace
+    let multiplyAdds = 0;
+    for await (const step of run) {
+      if (step.phase === "before") continue;
+      if (step.path === "") multiplyAdds = step.multiplyAdds;
+      for (const { name, tensor } of step.outputs) {
+        if (trace.has(name)) seen.set(name, tensor.toFloat32Array());
+      }
+    }
+    expect([...seen.keys()].sort()).toEqual([...trace.keys()].sort());
+    for (const [name, { data }] of trace) {
+      expect(Buffer.compare(Buffer.from(seen.get(name)!.buffer), Buffer.from(data.buffer)), name).toBe(0);
+    }
+    expect(run.result.output0.toFloat32Array()).toEqual(expected);
+    expect(2 * multiplyAdds).toBeCloseTo(modelInfo(model, shape).gflops * 1e9, -1);
+    for (const t of Object.values(run.result as DetectorOutput)) t.dispose();
+    expect(wasm.bytesInUse).toBe(held);
+    x.dispose();
+    model.dispose();
+  }, 120_000);
+
+  it("names attention, sampling, scores of tokens and boxes; left early, nothing stays in memory", async () => {
+    const model = loadCase(of, wasm) as RTDETRDetectionModel;
+    const x = pictureFor(of, loadModelGolden(of), wasm);
+    const held = wasm.bytesInUse;
+    const names = new Map<string, readonly number[]>();
+    const breakpoints = ["**.ma", "**.multi_query_attention", "**.cross_attn", "**.self_attn"];
+    const head = [...model.namedModules()].find(([, m]) => m.kind === "RTDETRDecoder")?.[0] ?? "";
+    for await (const step of steps(model, x, { breakpoints: [...breakpoints, head] })) {
+      for (const { name, tensor } of step.values) names.set(name, tensor.shape);
+      if (step.path === head && step.phase === "after") break;
+      step.continue();
+    }
+    const [tokens, queries] = [(of.height / 8) ** 2 + (of.height / 16) ** 2 + (of.height / 32) ** 2, 300];
+    const attention = (of.height / 32) ** 2;
+    expect(names.get("model.2.ma.attention")).toEqual([1, 8, attention, attention]);
+    expect(
+      [...names].filter(([name]) => /multi_query_attention\.attention$/.test(name)).length,
+    ).toBeGreaterThan(3);
+    expect(names.get(`${head}.decoder.layers.0.cross_attn.sampling_locations`)).toEqual([
+      1,
+      queries,
+      8,
+      3,
+      4,
+      2,
+    ]);
+    expect(names.get(`${head}.decoder.layers.2.cross_attn.sampling_weights`)).toEqual([1, queries, 8, 3, 4]);
+    expect(names.get(`${head}.decoder.layers.1.self_attn.attention`)).toEqual([1, 8, queries, queries]);
+    expect(names.get(`${head}.token_scores`)).toEqual([1, tokens]);
+    expect([...names.keys()].filter((name) => name.startsWith(`${head}.boxes.`))).toHaveLength(4);
+    expect(wasm.bytesInUse).toBe(held);
+    x.dispose();
+    model.dispose();
+  }, 120_000);
+});
+
+it("an ordinary call within a loop over steps is refused nothing: the run is not under way between steps", async () => {
+  const model = small();
+  const expected = model.call(input()).toArray();
+  for await (const step of steps(model, input())) {
+    if (step.path === "seq") expect(model.call(input()).toArray()).toEqual(expected);
+  }
+  expect(referenceBackend.name).toBe("reference");
+});
