@@ -11,7 +11,7 @@ export {
   toNdarray,
   zeros,
 } from "./create.ts";
-export { type TensorStats, tensorStats } from "./print.ts";
 export type { Nested } from "./read.ts";
 export type { MemoryFormat } from "./shape.ts";
+export { type TensorStats, tensorStats } from "./statistics.ts";
 export { Tensor } from "./tensor.ts";

@@ -3,6 +3,7 @@
  * notation where the range asks for it), followed by a line of shape, dtype, layout and statistics.
  */
 import { formatShape } from "./shape.ts";
+import { tensorStats } from "./statistics.ts";
 import type { Tensor } from "./tensor.ts";
 
 const EDGE_ITEMS = 3; // elements shown at each end of a long axis
@@ -12,45 +13,6 @@ const LINE_WIDTH = 80; // characters
 const EXACT_DIGITS = 60; // enough to tell a tie of f32 from its neighbours
 
 type Element = number | bigint;
-
-/** Minimum, maximum, mean, standard deviation (unbiased, as PyTorch's) and counts over all elements. */
-export interface TensorStats {
-  readonly min: number;
-  readonly max: number;
-  readonly mean: number;
-  readonly std: number;
-  /** Share of elements that are exactly 0. */
-  readonly zeros: number;
-  readonly nan: number;
-  readonly inf: number;
-}
-
-/** Statistics of the finite elements, in double precision; all NaN where there are none. */
-export function tensorStats(x: Tensor): TensorStats {
-  const data = x.toArray();
-  let [min, max, sum, zeros, nan, inf] = [Infinity, -Infinity, 0, 0, 0, 0];
-  let count = 0;
-  for (const element of data) {
-    const v = Number(element);
-    if (Number.isNaN(v)) nan++;
-    else if (!Number.isFinite(v)) inf++;
-    else {
-      if (v < min) min = v;
-      if (v > max) max = v;
-      if (v === 0) zeros++;
-      sum += v;
-      count++;
-    }
-  }
-  if (count === 0) return { min: NaN, max: NaN, mean: NaN, std: NaN, zeros: 0, nan, inf };
-  const mean = sum / count;
-  let squares = 0;
-  for (const element of data) {
-    const v = Number(element);
-    if (Number.isFinite(v)) squares += (v - mean) * (v - mean);
-  }
-  return { min, max, mean, std: Math.sqrt(squares / (count - 1)), zeros: zeros / data.length, nan, inf };
-}
 
 /** The text of {@link Tensor.toString}. */
 export function formatTensor(x: Tensor): string {

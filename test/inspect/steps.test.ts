@@ -151,7 +151,7 @@ describe("what a step says", () => {
         inf: 1,
       });
       expect(zeros).toBe(3 / 8);
-      expect(std).toBeCloseTo(Math.sqrt(30 / 6 - (8 / 6) ** 2), 12);
+      expect(std).toBeCloseTo(Math.sqrt((30 - 64 / 6) / 5), 12); // unbiased, as PyTorch's
       expect(histogram.reduce((a, b) => a + b)).toBe(6);
       expect([histogram[0], histogram.at(-1)]).toEqual([3, 1]);
     }

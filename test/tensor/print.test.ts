@@ -5,7 +5,7 @@ import type { DType } from "../../src/backend/backend.ts";
 import { newTypedArray } from "../../src/backend/heap.ts";
 import { createMetaBackend } from "../../src/backend/meta.ts";
 import { full, tensor } from "../../src/tensor/create.ts";
-import { tensorStats } from "../../src/tensor/print.ts";
+import { tensorStats } from "../../src/tensor/statistics.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
 interface ReprCase {
