@@ -14,8 +14,11 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["detect", async () => (await import("./detect.ts")).detectCommand],
   ["run", async () => (await import("./run.ts")).runCommand],
   ["info", async () => (await import("./info.ts")).infoCommand],
+  ["step", async () => (await import("./step.ts")).stepCommand],
+  ["layers", async () => (await import("./layers.ts")).layersCommand],
   ["conform", async () => (await import("./conform.ts")).conformCommand],
   ["golden", async () => (await import("./golden.ts")).goldenCommand],
+  ["trace", async () => (await import("./golden.ts")).traceCommand],
 ]);
 
 /** All commands. */

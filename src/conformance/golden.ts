@@ -6,12 +6,12 @@
 import type { Backend } from "../backend/backend.ts";
 import { metaBackend } from "../backend/meta.ts";
 import { fail } from "../errors.ts";
+import { globExpression } from "../glob.ts";
 import { traceModules } from "../inspect/trace.ts";
 import { FEATURE_STRIDES, MobileNetV4 } from "../models/mobilenetv4/network.ts";
 import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";
 import type { AnyModule } from "../nn/index.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { globExpression } from "../glob.ts";
 import type { HostTensor } from "./host-tensor.ts";
 import { type TraceEntry, TraceWriter } from "./trace-file.ts";
 
@@ -27,6 +27,8 @@ export interface GoldenOptions {
   readonly patterns?: readonly string[];
   /** Keep so many elements of every larger tensor. Default: whole tensors. */
   readonly samples?: number;
+  /** Also what modules name within forward, as "PATH.name" (docs/step-through.md). Default: outputs alone. */
+  readonly values?: boolean;
   /** For the file's header. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -42,12 +44,16 @@ export interface GoldenReport {
  * is made: the input "images", the outputs of modules by path, then the network's results by name ("output0", "index",
  * "enc_bboxes", "enc_scores"; "stride4" to "stride32"). Computes nothing. `twin` builds the same network without weights.
  */
-export function listGolden(twin: GoldenNetwork, shape: readonly number[]): TraceEntry[] {
+export function listGolden(
+  twin: GoldenNetwork,
+  shape: readonly number[],
+  { values = false }: Pick<GoldenOptions, "values"> = {},
+): TraceEntry[] {
   const entries = new Map<string, TraceEntry>();
   const images = Tensor.empty(metaBackend, shape);
   entries.set(IMAGES, entryOf(IMAGES, images));
   const see = (name: string, tensor: Tensor): void => void entries.set(name, entryOf(name, tensor));
-  runTraced(twin, images, see);
+  runTraced(twin, images, see, values);
   return [...entries.values()];
 }
 
@@ -87,7 +93,7 @@ export function writeGolden(
   images: Tensor,
   options: GoldenOptions = {},
 ): GoldenReport {
-  const entries = chooseEntries(listGolden(twin, images.shape), options.patterns);
+  const entries = chooseEntries(listGolden(twin, images.shape, options), options.patterns);
   const names = new Set(entries.map(({ name }) => name));
   const writer = new TraceWriter(path, entries, options);
   try {
@@ -98,7 +104,7 @@ export function writeGolden(
       writer.write(name, last.copy);
     };
     see(IMAGES, images);
-    runTraced(network, images, see);
+    runTraced(network, images, see, options.values ?? false);
     writer.finish();
   } catch (error) {
     writer.abandon();
@@ -125,6 +131,7 @@ function runTraced(
   network: GoldenNetwork,
   images: Tensor,
   see: (name: string, tensor: Tensor) => void,
+  values: boolean,
 ): void {
   const results = new Map<string, Tensor>();
   const run = (): void => {
@@ -134,7 +141,7 @@ function runTraced(
       for (const [name, tensor] of Object.entries(network.call(images))) results.set(name, tensor as Tensor);
     }
   };
-  traceModules(network as unknown as AnyModule, run, see);
+  traceModules(network as unknown as AnyModule, run, see, { values });
   for (const [name, tensor] of results) see(name, tensor);
   for (const tensor of results.values()) tensor.dispose();
 }

@@ -1,4 +1,5 @@
 /** The PyTorch line that a module's forward stands for, with this module's own arguments. */
+import { MobileNetV4 } from "../models/mobilenetv4/network.ts";
 import {
   AdaptiveAvgPool2d,
   type AnyModule,
@@ -36,6 +37,7 @@ const LINES: Readonly<Record<string, string>> = {
     "softmax(attention_weights(query))))",
   MultiQueryAttention:
     "_output_proj(softmax(q @ k / sqrt(dim // heads)) @ v)  # one key and one value for all heads",
+  RTDETRDetectionModel: "for m in model: x = m(x if m.f == -1 else [y[j] for j in m.f])  # the YAML's wiring",
   RTDETRDecoder:
     "topk of enc_score_head(enc_output(memory)); then layer by layer refer_bbox = sigmoid(dec_bbox_head(embed) + logit(refer_bbox))",
   ReLU: "F.relu(input)",
@@ -74,5 +76,7 @@ export function forwardLine(module: AnyModule): string {
   if (module instanceof AvgPool2d) return `F.avg_pool2d(input, ${module.extraRepr()})`;
   if (module instanceof MaxPool2d) return `F.max_pool2d(input, ${module.extraRepr()})`;
   if (module instanceof AdaptiveAvgPool2d) return `F.adaptive_avg_pool2d(input, ${module.extraRepr()})`;
+  if (module instanceof MobileNetV4)
+    return "x = conv0(x); maps of strides 4, 8, 16, 32: layer1, layer2, layer3, layer4 in turn";
   return LINES[module.kind] ?? `${module.kind}(${module.extraRepr()})`;
 }

@@ -2,7 +2,8 @@
 export { type Costs, countCosts } from "./cost.ts";
 export { forwardLine } from "./forward-line.ts";
 export { namedTensors } from "./named-tensors.ts";
+export { sliceTensor } from "./slice.ts";
 export { statisticsOf, type TensorStatistics, tensorStatistics } from "./statistics.ts";
 export { type Pause, type Phase, Stepper, type Stops } from "./stepper.ts";
 export { type Move, type NamedTensor, Step, Steps, type StepsOptions, steps } from "./steps.ts";
-export { recordTrace, type TracedTensor, type TraceSink, traceModules } from "./trace.ts";
+export { recordTrace, type TracedTensor, type TraceOptions, type TraceSink, traceModules } from "./trace.ts";

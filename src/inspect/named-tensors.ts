@@ -18,3 +18,13 @@ export function* namedTensors(path: string, value: unknown): Generator<[string, 
     }
   }
 }
+
+/** The same lists and records with other tensors, in the order in which {@link namedTensors} has them. */
+export function withTensors(value: unknown, tensors: Iterator<Tensor>): unknown {
+  if (value instanceof Tensor) return tensors.next().value ?? value;
+  if (Array.isArray(value)) return value.map((item) => withTensors(item, tensors));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([field, item]) => [field, withTensors(item, tensors)]),
+  );
+}

@@ -40,7 +40,9 @@ export type Stops = (phase: Phase, path: string, depth: number) => boolean;
 interface Frame {
   readonly key: string;
   calls: number;
-  observed: Map<string, Tensor>;
+  /** Copies; made only where the run will stand still behind this call. */
+  readonly observed: Map<string, Tensor>;
+  readonly stops: boolean;
   /** Seconds of calls within that this time were taken from before. */
   earlier: number;
 }
@@ -178,12 +180,16 @@ export class Stepper implements Observer {
         });
       }
     }
-    const frame: Frame = { key, calls: 0, observed: new Map(), earlier: 0 };
+    const stops = this.#stops("after", path, depth);
+    const frame: Frame = { key, calls: 0, observed: new Map(), stops, earlier: 0 };
     this.#frames.push(frame);
     const start = performance.now();
     let output: unknown;
     try {
       output = proceed();
+    } catch (error) {
+      for (const copy of frame.observed.values()) copy.dispose();
+      throw error;
     } finally {
       this.#frames.pop();
     }
@@ -197,7 +203,7 @@ export class Stepper implements Observer {
       this.#entered.delete(`${key}.${i}`);
       if (inner) this.#letGo(inner.output);
     }
-    if (this.#stops("after", path, depth)) {
+    if (stops) {
       this.#leave({
         phase: "after",
         module,
@@ -214,15 +220,15 @@ export class Stepper implements Observer {
   }
 
   value(name: string, tensor: Tensor): void {
-    this.#frames.at(-1)?.observed.set(name, tensor);
+    const frame = this.#frames.at(-1);
+    if (frame?.stops) frame.observed.set(name, tensor.clone().keep());
   }
 
   // ---- memory ----
 
   #leave(pause: Pause): never {
-    for (const part of [pause.inputs, [...pause.observed.values()]]) {
-      for (const storage of storagesOf(part)) if (untrack(storage)) this.#loose.push(storage);
-    }
+    for (const storage of storagesOf(pause.inputs)) if (untrack(storage)) this.#loose.push(storage);
+    for (const copy of pause.observed.values()) this.#loose.push(copy.storage);
     this.#pause = pause;
     throw LEAVE;
   }

@@ -4,12 +4,13 @@ import { BYTES_PER_ELEMENT } from "../backend/backend.ts";
 import { fail } from "../errors.ts";
 import { globExpression } from "../glob.ts";
 import type { AnyModule } from "../nn/index.ts";
+import { formatShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Costs, countCosts } from "./cost.ts";
 import { forwardLine } from "./forward-line.ts";
-import { namedTensors } from "./named-tensors.ts";
+import { namedTensors, withTensors } from "./named-tensors.ts";
 import { statisticsOf, type TensorStatistics, tensorStatistics } from "./statistics.ts";
-import { type Pause, type Phase, Stepper } from "./stepper.ts";
+import { type Pause, type Phase, Stepper, type Stops } from "./stepper.ts";
 
 /** Where a step leads: `into` the next place at all, `over` what is within, `out` of the module around, on to a breakpoint. */
 export type Move = "into" | "over" | "out" | "continue";
@@ -41,8 +42,6 @@ export class Step {
   /** Calls around this one; 0 for the model's own. */
   readonly depth: number;
   readonly inputs: readonly NamedTensor[];
-  /** Empty before. */
-  readonly outputs: readonly NamedTensor[];
   /** What forward names beside its result (docs/step-through.md lists them); empty before. */
   readonly values: readonly NamedTensor[];
   /** The module's own parameters and buffers, those of modules below left out. */
@@ -52,20 +51,20 @@ export class Step {
   /** Seconds of the module with all below it; 0 before. */
   readonly seconds: number;
   readonly #stepper: Stepper;
+  #output: unknown;
   /** The move that the next step will be made with. */
   #move: Move;
+  #goal: string | undefined;
 
   constructor(stepper: Stepper, pause: Pause, multiplyAdds: number, move: Move) {
     const { phase, path, module, depth, inputs, output, observed, seconds } = pause;
-    const named = (prefix: string, value: unknown): NamedTensor[] =>
-      [...namedTensors(prefix, value)].map(([name, tensor]) => ({ name, tensor }));
     this.phase = phase;
     this.path = path;
     this.kind = module.kind;
     this.module = module;
     this.depth = depth;
     this.inputs = inputs.length === 1 ? named("input", inputs[0]) : named("input", inputs);
-    this.outputs = named(path, output);
+    this.#output = output;
     this.values = [...observed].map(([name, tensor]) => ({ name: path ? `${path}.${name}` : name, tensor }));
     this.parameters = [...module.namedTensors()]
       .filter(([name]) => !name.includes("."))
@@ -74,6 +73,11 @@ export class Step {
     this.seconds = seconds;
     this.#stepper = stepper;
     this.#move = move;
+  }
+
+  /** Empty before. */
+  get outputs(): readonly NamedTensor[] {
+    return named(this.path, this.#output);
   }
 
   /** The PyTorch line that the module stands for. */
@@ -120,6 +124,18 @@ export class Step {
   /** Goes on to the next breakpoint, or to the end. */
   continue(): void {
     this.#move = "continue";
+    this.#goal = undefined;
+  }
+
+  /** Goes on to the next place whose path fits the pattern, a breakpoint before it included. */
+  until(pattern: string): void {
+    this.#move = "continue";
+    this.#goal = pattern;
+  }
+
+  /** The pattern of {@link until}. */
+  get goal(): string | undefined {
+    return this.#move === "continue" ? this.#goal : undefined;
   }
 
   /** Where this step leads. */
@@ -128,46 +144,37 @@ export class Step {
   }
 
   /**
-   * After a module: `output` in place of what it gave, for all that follows. A tensor where it gave one, else the same lists
-   * and fields; shapes and dtypes are the same. The run frees it. Errors of code "argument" and "state".
+   * After a module: other tensors in place of `outputs`, in their order, for all that follows; of the same shapes, dtypes and
+   * backend. The run frees them. Errors of code "argument" and "state".
    */
-  replace(output: unknown): void {
-    const given = [...namedTensors(this.path, output)];
-    const differs =
-      this.outputs.length !== given.length ||
-      this.outputs.some(({ name, tensor }, i) => {
-        const [otherName, other] = given[i];
-        return (
-          name !== otherName ||
-          tensor.dtype !== other.dtype ||
-          tensor.shape.join() !== other.shape.join() ||
-          tensor.backend !== other.backend
-        );
-      });
-    if (this.phase === "after" && differs) {
-      const list = (items: readonly (readonly [string, Tensor])[]): string =>
-        items
-          .map(([name, t]) => `${name} ${t.dtype} [${t.shape.join(", ")}] on ${t.backend.name}`)
-          .join(", ") || "no tensors";
-      fail(
-        "argument",
-        `replace at ${this.path}`,
-        list(this.outputs.map(({ name, tensor }) => [name, tensor])),
-        list(given),
-      );
+  replace(...tensors: readonly Tensor[]): void {
+    const { outputs } = this;
+    const sort = ({ dtype, shape, backend }: Tensor): string =>
+      `${dtype} ${formatShape(shape)} on ${backend.name}`;
+    const differs = (tensor: Tensor, i: number): boolean =>
+      sort(tensor) !== sort(outputs[i].tensor) || tensor.backend !== outputs[i].tensor.backend;
+    if (this.phase === "after" && (tensors.length !== outputs.length || tensors.some(differs))) {
+      const list = (items: readonly Tensor[]): string => items.map(sort).join(", ") || "no tensors";
+      fail("argument", `replace at ${this.path}`, list(outputs.map(({ tensor }) => tensor)), list(tensors));
     }
+    const output = withTensors(this.#output, tensors[Symbol.iterator]());
     this.#stepper.replace(output);
+    this.#output = output;
   }
+}
+
+function named(prefix: string, value: unknown): NamedTensor[] {
+  return [...namedTensors(prefix, value)].map(([name, tensor]) => ({ name, tensor }));
 }
 
 /** A run under way. Iterate it; leaving the loop early frees what it holds. */
 export class Steps<Out> implements AsyncIterable<Step> {
   readonly #stepper: Stepper;
   readonly #costs: Costs;
-  readonly #breakpoints: readonly RegExp[];
+  readonly #breakpoints = new Map<string, RegExp>();
 
   constructor(model: AnyModule, inputs: readonly unknown[], options: StepsOptions = {}) {
-    this.#breakpoints = (options.breakpoints ?? []).map((pattern) => globExpression(pattern, "."));
+    for (const pattern of options.breakpoints ?? []) this.addBreakpoint(pattern);
     this.#costs = countCosts(model, inputs);
     this.#stepper = new Stepper(model, inputs);
   }
@@ -177,19 +184,36 @@ export class Steps<Out> implements AsyncIterable<Step> {
     return this.#stepper.result as Out;
   }
 
+  /** Patterns of paths at which the run stands still. */
+  get breakpoints(): readonly string[] {
+    return [...this.#breakpoints.keys()];
+  }
+
+  /** Adds a breakpoint, for the rest of the run. */
+  addBreakpoint(pattern: string): void {
+    this.#breakpoints.set(pattern, globExpression(pattern, "."));
+  }
+
+  /** Takes a breakpoint away; false where there was none. */
+  removeBreakpoint(pattern: string): boolean {
+    return this.#breakpoints.delete(pattern);
+  }
+
   /** Steps in their order. A move is what the last step asked for. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Step, void, undefined> {
     const stepper = this.#stepper;
-    const usual: Move = this.#breakpoints.length > 0 ? "continue" : "into";
+    const usual: Move = this.#breakpoints.size > 0 ? "continue" : "into";
     let move: Move = usual;
+    let goal: string | undefined;
     let last: Pause | undefined;
     try {
       while (true) {
-        last = stepper.advance(this.#stopsFor(move, last));
+        last = stepper.advance(this.#stopsFor(move, goal, last));
         if (!last) return;
         const step = new Step(stepper, last, this.#costs.get(last.key) ?? 0, usual);
         yield step;
         move = step.move;
+        goal = step.goal;
         await undefined; // a turn for whoever else waits
       }
     } finally {
@@ -197,8 +221,10 @@ export class Steps<Out> implements AsyncIterable<Step> {
     }
   }
 
-  #stopsFor(move: Move, from: Pause | undefined): (phase: Phase, path: string, depth: number) => boolean {
-    const broken = (path: string): boolean => this.#breakpoints.some((pattern) => pattern.test(path));
+  #stopsFor(move: Move, goal: string | undefined, from: Pause | undefined): Stops {
+    const aim = goal === undefined ? undefined : globExpression(goal, ".");
+    const broken = (path: string): boolean =>
+      aim?.test(path) === true || [...this.#breakpoints.values()].some((pattern) => pattern.test(path));
     const depth = from?.depth ?? 0;
     switch (move) {
       case "into":

@@ -5,25 +5,45 @@
  * appended; attention has its path for the output and ".weights" for the weights, where they were asked for; the
  * detection head has ".0" for the detections (PyTorch gives a tuple there) and its other results by name.
  */
-import type { AnyModule } from "../nn/index.ts";
+import { type AnyModule, type Observer, withObserver } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { namedTensors } from "./named-tensors.ts";
 
 /** Receives an output during the run. The tensor is valid until it returns: copy out what should stay. */
 export type TraceSink = (path: string, output: Tensor) => void;
 
+/** Options of {@link traceModules}. */
+export interface TraceOptions {
+  /** Also what modules name within forward (docs/step-through.md), as "PATH.name", before the module's own output. */
+  readonly values?: boolean;
+}
+
 /** Runs `run` and hands every output of the modules below `model` to `sink`, in the order in which they finish. */
-export function traceModules<R>(model: AnyModule, run: () => R, sink: TraceSink): R {
-  const remove: (() => void)[] = [];
-  try {
-    for (const [path, module] of model.namedModules()) {
-      if (path === "") continue;
-      remove.push(module.registerForwardHook((_module, _inputs, output) => void report(path, output, sink)));
-    }
-    return run();
-  } finally {
-    for (const off of remove) off();
+export function traceModules<R>(
+  model: AnyModule,
+  run: () => R,
+  sink: TraceSink,
+  { values = false }: TraceOptions = {},
+): R {
+  const paths = new Map<AnyModule, string[]>(); // a module may hang in several places
+  for (const [path, module] of model.namedModules()) {
+    if (path !== "") paths.set(module, [...(paths.get(module) ?? []), path]);
   }
+  const around: (readonly string[])[] = [];
+  const observer: Observer = {
+    call: (module, _inputs, proceed) => {
+      const at = paths.get(module) ?? [];
+      around.push(at);
+      const output = proceed();
+      around.pop();
+      for (const path of at) report(path, output, sink);
+      return output;
+    },
+    value: (name, tensor) => {
+      if (values) for (const path of around.at(-1) ?? []) report(`${path}.${name}`, tensor, sink);
+    },
+  };
+  return withObserver(observer, run);
 }
 
 /** {@link traceModules} with everything copied to the JavaScript heap, by path. Outputs that are one are copied once. */

@@ -5,7 +5,15 @@ import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
 import { recordTrace, type Step, steps } from "../../src/inspect/index.ts";
 import type { DetectorOutput, RTDETRDetectionModel } from "../../src/models/index.ts";
 import { modelInfo } from "../../src/models/index.ts";
-import { type AnyModule, Linear, Module, observe, ReLU, Sequential } from "../../src/nn/index.ts";
+import {
+  type AnyModule,
+  Linear,
+  Module,
+  MultiheadAttention,
+  observe,
+  ReLU,
+  Sequential,
+} from "../../src/nn/index.ts";
 import { replaceTensor } from "../../src/nn/module.ts";
 import { add, mul } from "../../src/ops/index.ts";
 import { tensor } from "../../src/tensor/create.ts";
@@ -26,6 +34,15 @@ class Twice extends Module {
     const z = add(this.seq.call(y), y);
     observe("between", () => z);
     return add(this.lin.call(z), x);
+  }
+}
+
+/** Attention, whose result is a record. */
+class Around extends Module {
+  readonly ma = new MultiheadAttention(4, 2, { batchFirst: true });
+
+  forward(x: Tensor): Tensor {
+    return this.ma.call(x, x, x, { needWeights: false }).output;
   }
 }
 
@@ -171,14 +188,37 @@ describe("replacement", () => {
     expect(expected).not.toEqual(model.call(input()).toArray());
   });
 
+  it("keeps the form of a result that is a record: attention's", async () => {
+    const model = new Around();
+    for (const slot of model.slots()) {
+      replaceTensor(
+        slot,
+        tensor(
+          Float32Array.from({ length: slot.tensor.size }, (_, i) => Math.sin(i)),
+          slot.tensor.shape,
+        ),
+      );
+    }
+    const x = tensor([1, -2, 0.5, 3, 1, 0, -1, 2], [1, 2, 4]);
+    const run = steps(model, x, { breakpoints: ["ma"] });
+    const doubled: number[] = [];
+    for await (const step of run) {
+      if (step.phase === "before") continue;
+      step.replace(mul(step.outputs[0].tensor, 2));
+      doubled.push(...(step.outputs[0].tensor.toArray() as Float32Array));
+    }
+    expect([...run.result.toFloat32Array()]).toEqual(doubled);
+    expect(doubled.some(Number.isNaN)).toBe(false);
+  });
+
   it("names what does not fit, and where it cannot be", async () => {
     for await (const step of steps(small(), input(), { breakpoints: ["seq"] })) {
-      if (step.phase === "before") expect(() => step.replace(input())).toThrow(/after a module/);
+      if (step.phase === "before") expect(() => step.replace()).toThrow(/after a module/);
       else {
-        expect(() => step.replace(tensor([1], [1]))).toThrow(
-          /expected seq f32 \[1, 3\] on reference, got seq f32 \[1\] on reference/,
-        );
-        expect(() => step.replace([input()])).toThrow(/got seq.0 f32/);
+        const wanted = /replace at seq: expected f32 \[1, 3\] on reference, got /;
+        expect(() => step.replace(tensor([1], [1]))).toThrow(new RegExp(`${wanted.source}f32 \\[1\\]`));
+        expect(() => step.replace()).toThrow(new RegExp(`${wanted.source}no tensors`));
+        expect(() => step.replace(input(), input())).toThrow(wanted);
       }
     }
   });

@@ -1,0 +1,80 @@
+/** `mobiledetr step`: walking through a network on a terminal, or by lines on standard input. */
+import { createInterface } from "node:readline";
+import { MobileDetrError } from "../errors.ts";
+import { steps } from "../inspect/index.ts";
+import type { Module } from "../nn/index.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Command } from "./command.ts";
+import { INPUT_HELP, loadNetwork, nameNetwork, RUN_OPTIONS } from "./eager-network.ts";
+import { EXIT_DONE, EXIT_FAILED } from "./exit-codes.ts";
+import { printable } from "./printable.ts";
+import { StepSession, sessionError } from "./step-session.ts";
+import type { Terminal } from "./terminal.ts";
+
+const DEFAULT_COLUMNS = 80;
+const PROMPT = "(step) ";
+
+/** `mobiledetr step` */
+export const stepCommand: Command = {
+  name: "step",
+  summary: "Step through a network on a picture, module by module.",
+  description:
+    "Stands still before and after every module and takes commands, a line each: next, into, out, continue, goto PATH, print TENSOR[0, 3], " +
+    "stats, hist, map, set TENSOR[0, 3] 0, diff TRACE, help, quit. An empty line does what the last move did. Reads standard input, " +
+    "so that it can be scripted: then the exit code is 1 if a command was wrong.",
+  positional: { name: "INPUT", help: INPUT_HELP, least: 1, most: 1 },
+  options: [
+    { name: "break", value: "PATTERN,...", help: "Breakpoints: paths with * within a part, ** over parts." },
+    ...RUN_OPTIONS,
+  ],
+  examples: [
+    ["mobiledetr step photo.jpg", "From the picture on."],
+    ['mobiledetr step photo.jpg --break "**.multi_query_attention"', "Stops there after continue."],
+    ['echo "goto model.2.ma\\nmap attention[0, 0]" | mobiledetr step photo.jpg', "Scripted."],
+  ],
+  run: step,
+};
+
+async function step(args: Arguments, terminal: Terminal): Promise<number> {
+  const named = nameNetwork(args, args.words[0]);
+  const { images, close } = await loadNetwork(args, named);
+  const breakpoints = args.list("break") ?? [];
+  const run = steps(named.network as unknown as Module<[Tensor], unknown>, images);
+  for (const pattern of breakpoints) run.addBreakpoint(pattern);
+  const { stdin, stdout } = process;
+  const interactive = stdin.isTTY === true && stdout.isTTY === true;
+  const session = new StepSession(run, {
+    columns: stdout.columns ?? DEFAULT_COLUMNS,
+    colours: stdout.isTTY === true && !process.env.NO_COLOR,
+    paint: (look, text) => terminal.paint(look, printable(text)),
+  });
+  const lines = createInterface({
+    input: stdin,
+    output: interactive ? stdout : undefined,
+    prompt: PROMPT,
+    terminal: interactive,
+  });
+  let wrong = 0;
+  try {
+    const show = (text: string): void => void (text && terminal.print(text));
+    show(await session.start());
+    if (interactive) lines.prompt();
+    for await (const line of lines) {
+      try {
+        show(await session.execute(line));
+      } catch (error) {
+        if (!(error instanceof MobileDetrError)) throw error;
+        wrong++;
+        terminal.note(`mobiledetr: ${sessionError(error)}`);
+      }
+      if (session.over) break;
+      if (interactive) lines.prompt();
+    }
+    return wrong > 0 && !interactive ? EXIT_FAILED : EXIT_DONE;
+  } finally {
+    lines.close();
+    await session.close();
+    await close();
+  }
+}
