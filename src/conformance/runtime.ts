@@ -12,7 +12,10 @@ export interface RunRequest {
   readonly subject: Subject;
   readonly inputs: HostTensors;
   readonly parameters: HostTensors;
-  /** Names that are wanted: every golden's name of the case. A runtime gives those that it can. */
+  /**
+   * Names that are wanted: every golden's name of the case but what the kit computes itself (average precision). A runtime gives
+   * those that it can.
+   */
   readonly outputs: readonly string[];
 }
 
