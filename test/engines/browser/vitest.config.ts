@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   test: {
-    include: ["*.spec.ts"],
+    include: ["*.spec.ts", "../*.spec.ts"],
     maxWorkers: 1,
     testTimeout: 60_000,
     hookTimeout: 180_000,
