@@ -338,7 +338,8 @@ export function whereOff(view: View): string {
 function ranges(indices: readonly number[]): string {
   const step = indices.length > 2 ? indices[1] - indices[0] : 0;
   if (step > 1 && indices.every((index, i) => index === indices[0] + i * step)) {
-    return `${indices[0]}, ${indices[1]}, ... (every ${step}th)`;
+    const nth = step === 2 ? "2nd" : step === 3 ? "3rd" : `${step}th`;
+    return `${indices[0]}, ${indices[1]}, ... (every ${nth})`;
   }
   const out: string[] = [];
   for (let i = 0; i < indices.length; ) {

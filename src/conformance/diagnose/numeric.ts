@@ -189,6 +189,12 @@ const offset: Symptom = {
   },
 };
 
+/**
+ * A fit of two numbers a channel explains most of any difference between smooth maps, a missing tap of a kernel as well: what is
+ * really scaled channel by channel leaves hardly anything.
+ */
+const LEAST_FIT = 0.98;
+
 /** A factor and an offset for each channel. */
 const perChannel: Symptom = {
   name: "per-channel-affine",
@@ -225,6 +231,7 @@ const perChannel: Symptom = {
       const { a, b } = fits[channelOf(i)];
       return a * x + b;
     });
+    if (explains < LEAST_FIT) return;
     const slopes = fits.map(({ a }) => a).sort((p, q) => p - q);
     const range = `${slopes[0].toPrecision(4)} to ${slopes[slopes.length - 1].toPrecision(4)}`;
     yield {
