@@ -45,7 +45,7 @@ async function step(args: Arguments, terminal: Terminal): Promise<number> {
   const { stdin, stdout } = process;
   const interactive = stdin.isTTY === true && stdout.isTTY === true;
   const session = new StepSession(run, {
-    columns: stdout.columns ?? DEFAULT_COLUMNS,
+    columns: stdout.columns || DEFAULT_COLUMNS, // some pseudo-terminals say 0
     colours: stdout.isTTY === true && !process.env.NO_COLOR,
     paint: (look, text) => terminal.paint(look, printable(text)),
   });

@@ -1,0 +1,223 @@
+/** `mobiledetr step`, `layers` and `trace` as a user runs them: by lines on standard input, and on a pseudo-terminal. */
+import { spawn, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { readTraceFile } from "../../src/conformance/trace-file.ts";
+import { PICTURES, runCli, scratchFolder } from "./run-cli.ts";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const PICTURE = join(PICTURES, "wall.jpg");
+const SMALL = ["--imgsz", "320"];
+
+function stepThrough(
+  lines: readonly string[],
+  ...words: string[]
+): { code: number | null; out: string[]; err: string } {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [MAIN, "step", PICTURE, ...SMALL, ...words],
+    {
+      input: lines.map((line) => `${line}\n`).join(""),
+      encoding: "utf8",
+    },
+  );
+  return { code: status, out: stdout.split("\n"), err: stderr };
+}
+
+describe("step, by lines", () => {
+  it("moves: into, next, out, goto, an empty line again", () => {
+    const { code, out, err } = stepThrough(["into", "into", "next", "", "out", "goto model.2.ma", "c"]);
+    const places = out.filter((line) => /^[<>] /.test(line)).map((line) => line.replace(/ {2}.*/, ""));
+    expect(places).toEqual([
+      "> (the network)",
+      "> model.0",
+      "> model.0.conv0",
+      "< model.0.conv0",
+      "> model.0.layer1",
+      "< model.0",
+      "> model.2.ma",
+    ]);
+    expect(out.at(-2)).toBe("the run has ended");
+    expect([code, err]).toEqual([0, ""]);
+  });
+
+  it("says the line, shapes, statistics; prints parts; lists names; draws", () => {
+    const { out } = stepThrough([
+      "goto model.0.conv0.convbn_0.conv",
+      "n",
+      "list",
+      "print output[0, 0, 0, :3]",
+      "stats weight",
+      "hist",
+      "map output[0, 1]",
+    ]);
+    const text = out.join("\n");
+    expect(text).toContain(
+      "F.conv2d(input, weight, None, stride=(2, 2), padding=(1, 1), dilation=(1, 1), groups=1)",
+    );
+    expect(text).toMatch(/output f32 \[1, 32, 160, 160\] {2}-\S+ to \S+, mean \S+, std \S+/);
+    expect(text).toMatch(/weight +f32 +\[32, 3, 3, 3\] +strides \[27, 9, 3, 1\]/);
+    expect(text).toMatch(/tensor\(\[ ?-?\d\.\d{4}, +-?\d\.\d{4}, +-?\d\.\d{4}\]\)/);
+    expect(text).toMatch(/weight f32 \[32, 3, 3, 3\] {2}-\S+ to \S+/);
+    expect(text).toMatch(/[▁▂▃▄▅▆▇█]{3}/);
+    const at = out.findIndex((line) => line.startsWith("output[0, 1] f32 [160, 160]"));
+    expect(out.slice(at + 1, at + 28).every((line) => line.length === 80)).toBe(true);
+  });
+
+  it("shows attention, and goes on with an output that was changed", () => {
+    const { code, out } = stepThrough([
+      "goto model.2.ma",
+      "n",
+      "print attention[0, 0, 0, 0]",
+      "set output[0, 3] 0",
+      "print output[0, 3, :2]",
+      "goto model.19.enc_output",
+      "n",
+      "c",
+    ]);
+    const text = out.join("\n");
+    expect(text).toContain("attention f32 [1, 8, 100, 100]");
+    expect(text).toContain("tensor([0., 0.])");
+    expect(text).not.toMatch(/NaN to NaN|\d NaN/);
+    expect(code).toBe(0);
+  });
+
+  it("breakpoints by option and command", () => {
+    const { out } = stepThrough(
+      ["break", "delete model.1", "break model.3", "c", "c"],
+      "--break",
+      "model.1",
+    );
+    const text = out.join("\n");
+    expect(text).toMatch(/> model\.1 [\s\S]*\n {2}model\.1\nno breakpoints\n {2}model\.3\n> model\.3/);
+    expect(out.filter((line) => /^[<>] model\.1 /.test(line))).toHaveLength(1);
+  });
+
+  it("names what is wrong and goes on; the exit code tells", () => {
+    const { code, out, err } = stepThrough([
+      "nxt",
+      "next 3",
+      "goto",
+      "print nothing",
+      "print input[9]",
+      "set output 0",
+      "delete x",
+      "next",
+      "q",
+    ]);
+    expect(err).toMatch(/"nxt" \(did you mean next\?\)/);
+    expect(err).toMatch(/next: expected nothing behind it, got "3"/);
+    expect(err).toMatch(/goto: expected PATH, got nothing/);
+    expect(err).toMatch(/tensor: expected input, got "nothing"/);
+    expect(err).toMatch(/got 9 for axis 0 of 1/);
+    expect(err).toMatch(/set: expected the one output of a module, behind it/);
+    expect(err).toMatch(/delete: expected a breakpoint that is there, got x/);
+    expect(out.some((line) => line.startsWith("< (the network)"))).toBe(true);
+    expect(code).toBe(1);
+  });
+
+  it("compares with a trace, and finds nothing on the same network, something where it was changed", async () => {
+    const folder = scratchFolder();
+    const trace = join(folder, "t.safetensors");
+    const { code } = await runCli([
+      "trace",
+      PICTURE,
+      ...SMALL,
+      "--tensors",
+      "model.2.**,model.3",
+      "--output",
+      trace,
+    ]);
+    expect(code).toBe(0);
+    expect(readTraceFile(trace).tensors.has("model.2.ma.attention")).toBe(true);
+    const { out } = stepThrough([
+      `diff ${trace}`,
+      "goto model.2.ma",
+      "n",
+      "set output[0, 3] 0",
+      "goto model.3",
+      "n",
+    ]);
+    const text = out.join("\n");
+    expect(text).toMatch(/output from the trace: equal\n {2}attention from the trace: equal/);
+    expect(text).toMatch(/< model\.3 [\s\S]*output from the trace: at most \S+, at \[0, /);
+  });
+});
+
+const hasScript = spawnSync("script", ["--version"]).status === 0;
+
+describe.runIf(hasScript)("step, on a pseudo-terminal (util-linux script)", () => {
+  it("has a prompt and colours, ends by quit", async () => {
+    const command = [process.execPath, MAIN, "step", PICTURE, ...SMALL].map((word) => `'${word}'`).join(" ");
+    const child = spawn("script", ["-qec", command, "/dev/null"], { env: { ...process.env, NO_COLOR: "" } });
+    let seen = "";
+    const lines = ["into", "map", "quit"];
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      seen += text;
+      if (seen.split("(step) ").length - 1 > 3 - lines.length && lines.length > 0)
+        child.stdin.write(`${lines.shift()}\n`);
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect(code).toBe(0);
+    expect(seen).toContain("(step) ");
+    const shown = seen.replaceAll("\x1b", "^");
+    expect(shown).toMatch(/\^\[1mmodel\.0\^\[22m/);
+    expect(shown).toMatch(/\^\[38;2;\d+;\d+;\d+m\^\[48;2;\d+;\d+;\d+m▀/);
+  }, 30_000);
+});
+
+describe("layers", () => {
+  it("a row for every module that runs, in its order, without weights", async () => {
+    const { code, stdout, stderr } = await runCli(["layers", "MobileNetV4HybridMedium", "--json"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    const { layers } = JSON.parse(stdout) as {
+      layers: { path: string; kind: string; calls: number; multiply_adds: number; quirk: string | null }[];
+    };
+    const paths = layers.map(({ path }) => path);
+    expect(new Set(paths).size).toBe(paths.length);
+    expect(paths.slice(0, 3)).toEqual(["", "model.0", "model.0.conv0"]);
+    expect(layers.find(({ path }) => path === "model.19.query_pos_head")?.calls).toBe(3);
+    expect(
+      layers.filter(({ kind }) => kind === "UIB").every(({ quirk }) => quirk?.includes("no residual")),
+    ).toBe(true);
+    const parts = layers.filter(({ path }) => /^model\.\d+$/.test(path));
+    expect(parts.reduce((sum, part) => sum + part.multiply_adds, 0)).toBe(layers[0].multiply_adds);
+  });
+
+  it("--depth and --only choose, --lines explains; a pattern that fits nothing is an error", async () => {
+    const { stdout } = await runCli(["layers", "--depth", "1"]);
+    expect(stdout.split("\n")[1]).toMatch(/^\(the network\) +RTDETRDetectionModel/);
+    const { stdout: lines } = await runCli(["layers", "--only", "model.2.**", "--lines"]);
+    expect(lines).toMatch(/model\.2\.fc1 +Linear +\[1, 400, 512\].*F\.linear\(input, weight, bias\)/);
+    const { code, stderr } = await runCli(["layers", "--only", "modle.*"]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/--only: expected patterns that fit paths, got modle\.\*/);
+  });
+});
+
+describe("trace", () => {
+  it("--list names attention, sampling, scores and boxes; golden does not", async () => {
+    const { stdout } = await runCli(["trace", "seed:0", ...SMALL, "--list"]);
+    for (const name of [
+      "model.2.ma.attention",
+      "model.19.token_scores",
+      "model.19.boxes.3",
+      "model.19.decoder.layers.0.cross_attn.sampling_locations",
+    ]) {
+      expect(stdout).toContain(`${name} `);
+    }
+    const { stdout: golden } = await runCli(["golden", "seed:0", ...SMALL, "--list"]);
+    expect(golden).not.toMatch(/attention |token_scores|boxes\.|sampling_locations/);
+  });
+
+  it("writes a file that a trace's reader takes; nothing where the picture is none", async () => {
+    const folder = scratchFolder();
+    const bad = join(folder, "bad.jpg");
+    writeFileSync(bad, "no picture");
+    const { code, stderr } = await runCli(["trace", bad, "--output", join(folder, "t.npz")]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/bad\.jpg/);
+  });
+});
