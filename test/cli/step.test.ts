@@ -85,11 +85,7 @@ describe("step, by lines", () => {
   });
 
   it("breakpoints by option and command", () => {
-    const { out } = stepThrough(
-      ["break", "delete model.1", "break model.3", "c", "c"],
-      "--break",
-      "model.1",
-    );
+    const { out } = stepThrough(["break", "delete model.1", "break model.3", "c", "c"], "--break", "model.1");
     const text = out.join("\n");
     expect(text).toMatch(/> model\.1 [\s\S]*\n {2}model\.1\nno breakpoints\n {2}model\.3\n> model\.3/);
     expect(out.filter((line) => /^[<>] model\.1 /.test(line))).toHaveLength(1);
