@@ -11,6 +11,7 @@ const HALF_BYTES = 64 * 1024; // of a quarter of a block's inputs, so that it st
 const MIN_HALF = 16;
 const MAX_HALF = 64;
 const PAIRS = 8; // pairs of panels of a unit, which shares the sums of its inputs
+const MIN_PIXELS = 384;
 const NS_PER_MAC = 0.04;
 
 /** True for the weights that {@link packStrassen} packs: runs of `length` inputs, whole panels in both halves. */
@@ -21,10 +22,11 @@ export function strassenSupports(length: number, outputs: number): boolean {
 /**
  * True where it is expected to be faster than the plain product: `pixels` of an image, K inputs in runs of `length`.
  * Measured, in turn with plain products: 1.07 to 1.13 times as fast from 256 inputs and outputs on, 1.10 at 576 inputs and 96
- * outputs, 1.04 at 128 and 128, 1.03 at 96 and 576, 0.96 at 64 and 256.
+ * outputs, 1.04 at 128 and 128, 1.03 at 96 and 576, 0.96 at 64 and 256. What it costs is memory for weights, what it saves grows with pixels:
+ * below 384 the saving is not worth it (the decoder's 300 queries).
  */
 export function strassenPays(pixels: number, length: number, k: number, outputs: number): boolean {
-  return strassenSupports(length, outputs) && k >= 128 && outputs >= 96 && pixels >= 32;
+  return strassenSupports(length, outputs) && k >= 128 && outputs >= 96 && pixels >= MIN_PIXELS;
 }
 
 /** Bytes of packed weights. */
