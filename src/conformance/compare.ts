@@ -86,7 +86,7 @@ function judge(
   const status =
     metrics.outside > 0 || unseen !== undefined ? "outside" : metrics.maxAbs === 0 ? "equal" : "within";
   const worst =
-    metrics.outside > 0 ? worstNote(expected, golden, got, metrics.maxAbsAt, positions, bound.abs) : unseen;
+    metrics.outside > 0 ? worstNote(expected, golden, got, metrics.worstAt, positions, bound) : unseen;
   const note = [dtype, worst].filter(Boolean).join("; ");
   return { ...base, status, metrics, ...(note === "" ? {} : { note }) };
 }
@@ -173,12 +173,14 @@ function worstNote(
   got: HostTensor,
   at: number,
   positions: ArrayLike<number> | undefined,
-  bound: number,
+  bound: Bound,
 ): string {
   const i = positions === undefined ? at : Array.prototype.indexOf.call(positions, at);
-  const allowed = isFloat(expected.dtype) ? `, ${bound.toPrecision(3)} allowed` : "";
+  const right = numbersOf(golden)[i];
+  const allowance = bound.abs + bound.rel * (Number.isFinite(right) ? Math.abs(right) : 0);
+  const allowed = isFloat(expected.dtype) ? `, ${allowance.toPrecision(3)} allowed` : "";
   const place = shapeText(coordinatesOf(at, expected.shape));
-  return `worst at ${place}: got ${digits(numbersOf(got)[at])}, expected ${digits(numbersOf(golden)[i])}${allowed}`;
+  return `worst at ${place}: got ${digits(numbersOf(got)[at])}, expected ${digits(right)}${allowed}`;
 }
 
 /** So many digits that two f32 numbers that differ look different. */

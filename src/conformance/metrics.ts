@@ -60,6 +60,8 @@ export function measure(
   }
   let maxAbs = 0;
   let maxAbsAt = count === 0 ? -1 : 0;
+  let worst = 0; // |got - expected| in multiples of what is allowed
+  let worstAt = maxAbsAt;
   let maxRel = 0;
   let maxUlp = 0;
   let outside = 0;
@@ -87,7 +89,8 @@ export function measure(
       if (Number.isNaN(x) && Number.isNaN(y)) continue;
       if (!finiteY) nonFinite++;
       outside++;
-      if (maxAbs !== Number.POSITIVE_INFINITY) maxAbsAt = at;
+      if (maxAbs !== Number.POSITIVE_INFINITY) maxAbsAt = worstAt = at;
+      worst = Number.POSITIVE_INFINITY;
       maxAbs = maxRel = maxUlp = Number.POSITIVE_INFINITY;
       continue;
     }
@@ -99,7 +102,12 @@ export function measure(
     }
     if (size > floor) maxRel = Math.max(maxRel, difference / size);
     maxUlp = Math.max(maxUlp, ulpDistance(x, y));
-    if (difference > bound.abs + bound.rel * size) outside++;
+    const allowed = bound.abs + bound.rel * size;
+    if (difference > allowed) outside++;
+    if (difference / allowed > worst) {
+      worst = difference / allowed;
+      worstAt = at;
+    }
     dot += x * y;
     expectedSquares += x * x;
     gotSquares += y * y;
@@ -109,6 +117,7 @@ export function measure(
     count,
     maxAbs,
     maxAbsAt,
+    worstAt,
     maxRel,
     maxUlp,
     // One of the two is zero: no direction. Rounding may carry the quotient past 1.

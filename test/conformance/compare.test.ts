@@ -30,7 +30,7 @@ describe("compareTensors", () => {
     expect(compareTensors(expected(), golden, near, chained).status).toBe("within");
     const far = compareTensors(expected(), golden, f32([2, 3], [1, 2, 3, 4, 5.5, 6]), chained);
     expect(far).toMatchObject({ status: "outside", name: "output", mode: "chained", rule: "conv2d" });
-    expect(far.note).toBe("worst at [1, 1]: got 5.5, expected 5, 0.0000200 allowed");
+    expect(far.note).toBe("worst at [1, 1]: got 5.5, expected 5, 0.0000300 allowed");
   });
 
   it("tells what is missing", () => {

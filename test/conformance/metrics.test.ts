@@ -104,6 +104,7 @@ describe("measure", () => {
       count: 0,
       maxAbs: 0,
       maxAbsAt: -1,
+      worstAt: -1,
       maxRel: 0,
       maxUlp: 0,
       cosine: Number.NaN,
@@ -111,6 +112,13 @@ describe("measure", () => {
       outside: 0,
       nonFinite: 0,
     });
+  });
+
+  it("finds the element furthest beyond its tolerance, which need not be the one furthest off", () => {
+    const right: HostTensor = { dtype: "F32", shape: [3], data: Float32Array.of(1000, 1e-6, 5) };
+    const got: HostTensor = { dtype: "F32", shape: [3], data: Float32Array.of(1000.001, 2e-6, 5) };
+    const metrics = measure(right, got, { abs: 1e-9, rel: 1e-5 });
+    expect(metrics).toMatchObject({ maxAbsAt: 0, worstAt: 1, outside: 1 / 3 });
   });
 
   it("measures a scalar", () => {

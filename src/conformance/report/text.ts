@@ -46,7 +46,8 @@ function caseLines(one: CaseVerdict, width: number): string[] {
   for (const line of divergenceLines(one)) lines.push(...wrap(line, width, "  ", "    "));
   const found = one.firstDivergence?.diagnoses ?? [];
   found.forEach(({ mistake, because, mend }, i) => {
-    lines.push(...wrap(`${i === 0 ? "probably" : "or"} ${mistake}: ${because}`, width, "  ", "    "));
+    const cause = mistake === "unknown" ? "cause unknown" : `${i === 0 ? "probably" : "or"} ${mistake}`;
+    lines.push(...wrap(`${cause}: ${because}`, width, "  ", "    "));
     lines.push(...wrap(`mend: ${mend}`, width, "    ", "    "));
   });
   return lines;

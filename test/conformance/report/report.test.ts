@@ -11,6 +11,7 @@ const metrics = (snr: number, more: Partial<Metrics> = {}): Metrics => ({
   count: 10,
   maxAbs: 0.5,
   maxAbsAt: 3,
+  worstAt: 3,
   maxRel: 0.25,
   maxUlp: 123456,
   cosine: 0.99,
