@@ -7,6 +7,8 @@ export interface Metrics {
   /** Greatest |got - expected|, and where (flat index into the whole tensor). */
   readonly maxAbs: number;
   readonly maxAbsAt: number;
+  /** The element that is furthest beyond what it may be off, in multiples of that; -1 of nothing at all. */
+  readonly worstAt: number;
   /** Greatest |got - expected| / |expected| over expected elements above the rule's floor. */
   readonly maxRel: number;
   /** Greatest distance in units in the last place of f32. */
@@ -47,6 +49,8 @@ export interface Diagnosis {
   readonly mend: string;
   /** 0..1: how much of the difference the guess explains. */
   readonly explains: number;
+  /** The search ended before its last guess, at its budget of work or, as an emergency, of time; on the first diagnosis alone. */
+  readonly stopped?: "work" | "time";
 }
 
 /** One case. */
