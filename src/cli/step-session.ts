@@ -2,20 +2,31 @@
 
 import { numbersOf } from "../conformance/numbers.ts";
 import { readTraceFile, type TraceFile } from "../conformance/trace-file.ts";
-import { fail, messageOf } from "../errors.ts";
+import { fail } from "../errors.ts";
 import {
   type NamedTensor,
   type Step,
   type Steps,
   sliceTensor,
-  type TensorStatistics,
   tensorStatistics,
+  why,
 } from "../inspect/index.ts";
 import { quirkOf } from "../inspect/quirks.ts";
 import { formatShape } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import { heatMap, histogramLine } from "./heat-map.ts";
 import { printable } from "./printable.ts";
+import {
+  describe,
+  fillWith,
+  greatest,
+  indexOf,
+  number,
+  shortName,
+  split,
+  summary,
+  wholeIndex,
+  whyText,
+} from "./step-text.ts";
 import { suggest } from "./suggest.ts";
 import type { Look } from "./terminal.ts";
 import { textTable } from "./text-table.ts";
@@ -63,6 +74,7 @@ const COMMANDS: readonly SessionCommand[] = [
     help: "takes a breakpoint away",
     run: (s, path) => s.unbreak(path),
   },
+  { names: ["restart", "r"], help: "from the beginning, nothing changed", run: (s) => s.restart() },
   { names: ["where", "w"], help: "the place again", run: (s) => s.where() },
   { names: ["list", "l"], help: "tensors that can be named here", run: (s) => s.list() },
   {
@@ -90,6 +102,12 @@ const COMMANDS: readonly SessionCommand[] = [
     run: (s, name) => s.map(name),
   },
   {
+    names: ["why", "y"],
+    argument: "[[...]]",
+    help: "the arithmetic that made an element of the output; without an index of the greatest",
+    run: (s, index) => s.why(index),
+  },
+  {
     names: ["set"],
     argument: "TENSOR[...] X",
     help: "the run goes on with this part of the output at X",
@@ -115,18 +133,34 @@ const HELP = textTable(
 
 /** A run and a place in it. */
 export class StepSession {
-  readonly #steps: Steps<unknown>;
-  readonly #iterator: AsyncGenerator<Step, void, undefined>;
+  readonly #begin: () => Steps<unknown>;
+  #steps: Steps<unknown>;
+  #iterator: AsyncGenerator<Step, void, undefined>;
   readonly #looks: SessionLooks;
   #step: Step | undefined;
   #last = "next";
   #trace: TraceFile | undefined;
   #over = false;
+  #ended = false;
 
-  constructor(steps: Steps<unknown>, looks: SessionLooks) {
-    this.#steps = steps;
-    this.#iterator = steps[Symbol.asyncIterator]();
+  /** `begin` makes a run. */
+  constructor(begin: () => Steps<unknown>, looks: SessionLooks) {
+    this.#begin = begin;
+    this.#steps = begin();
+    this.#iterator = this.#steps[Symbol.asyncIterator]();
     this.#looks = looks;
+  }
+
+  /** From the beginning, with the breakpoints that there are and nothing changed. */
+  async restart(): Promise<string> {
+    const { breakpoints } = this.#steps;
+    await this.#iterator.return();
+    this.#step = undefined;
+    this.#ended = false;
+    this.#steps = this.#begin();
+    for (const pattern of breakpoints) this.#steps.addBreakpoint(pattern);
+    this.#iterator = this.#steps[Symbol.asyncIterator]();
+    return this.start();
   }
 
   /** Whether there is nothing more to do. */
@@ -182,12 +216,13 @@ export class StepSession {
   // ---- moves ----
 
   async go(move: (step: Step) => void): Promise<string> {
+    if (this.#ended) fail("state", "step", "a run under way", "one that has ended", "restart it, or quit");
     if (this.#step) move(this.#step);
     const { value } = await this.#iterator.next();
     this.#step = value ?? undefined;
     if (this.#step) return this.where();
-    this.#over = true;
-    return "the run has ended";
+    this.#ended = true;
+    return "the run has ended: restart or quit";
   }
 
   goTo(path: string): Promise<string> {
@@ -295,6 +330,23 @@ export class StepSession {
     return `${describe(name, view)}  ${about}\n${shown.join("\n")}`;
   }
 
+  why(text: string): string {
+    const step = this.#here();
+    const [name, index] = split(text);
+    const chosen =
+      step.outputs.find((o) => shortName(o.name, step.path) === (name || "output")) ?? step.outputs[0];
+    if (step.phase !== "after" || !chosen)
+      fail(
+        "argument",
+        "why",
+        "a module behind which the run stands",
+        step.phase,
+        "go on to its end with next",
+      );
+    const at = index === "" ? greatest(chosen.tensor) : wholeIndex(index, chosen.tensor.shape);
+    return whyText(why(step, at, chosen.name), shortName(chosen.name, step.path));
+  }
+
   // ---- changing, comparing ----
 
   set(text: string): string {
@@ -360,7 +412,9 @@ export class StepSession {
   // ---- names ----
 
   #here(): Step {
-    return this.#step ?? fail("state", "step", "a run under way", "one that has ended");
+    return (
+      this.#step ?? fail("state", "step", "a run under way", "one that has ended", "restart it, or quit")
+    );
   }
 
   #tensors(step: Step): NamedTensor[] {
@@ -384,61 +438,4 @@ export class StepSession {
       tensor: index === "" ? found.tensor : sliceTensor(found.tensor, index),
     };
   }
-}
-
-/** Within a module its tensors go without its path; its one output is "output". */
-function shortName(name: string, path: string): string {
-  if (name === path) return "output";
-  const rest = path === "" ? name : name.startsWith(`${path}.`) ? name.slice(path.length + 1) : name;
-  return /^\d+$/.test(rest.replace(/^\./, ""))
-    ? `output.${rest.replace(/^\./, "")}`
-    : rest.replace(/^\./, "");
-}
-
-function split(text: string): [name: string, index: string] {
-  const at = text.indexOf("[");
-  return at < 0 ? [text.trim(), ""] : [text.slice(0, at).trim(), text.slice(at).trim()];
-}
-
-function describe(name: string, tensor: Tensor): string {
-  return `${printable(name)} ${tensor.dtype} ${formatShape(tensor.shape)}`;
-}
-
-function summary(s: TensorStatistics): string {
-  const odd = [...(s.nan > 0 ? [`${s.nan} NaN`] : []), ...(s.inf > 0 ? [`${s.inf} infinite`] : [])];
-  const zeros = s.zeros > 0 ? [`${(100 * s.zeros).toFixed(1)} % zeros`] : [];
-  return [
-    `${number(s.min)} to ${number(s.max)}`,
-    `mean ${number(s.mean)}`,
-    `std ${number(s.std)}`,
-    ...zeros,
-    ...odd,
-  ].join(", ");
-}
-
-function number(x: number): string {
-  return x === 0 ? "0" : Number.isFinite(x) ? String(Number(x.toPrecision(4))) : String(x);
-}
-
-function indexOf(flat: number, shape: readonly number[]): number[] {
-  const index: number[] = [];
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    index.unshift(flat % shape[axis]);
-    flat = Math.floor(flat / shape[axis]);
-  }
-  return index;
-}
-
-function fillWith(view: Tensor, value: number): void {
-  const data = view.storage.data as Float32Array;
-  const walk = (axis: number, offset: number): void => {
-    if (axis === view.ndim) data[offset] = value;
-    else for (let i = 0; i < view.shape[axis]; i++) walk(axis + 1, offset + i * view.strides[axis]);
-  };
-  walk(0, view.offset);
-}
-
-/** What {@link StepSession.execute} threw, as a line. */
-export function sessionError(error: unknown): string {
-  return printable(messageOf(error));
 }

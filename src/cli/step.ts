@@ -1,7 +1,7 @@
 /** `mobiledetr step`: walking through a network on a terminal, or by lines on standard input. */
 import { createInterface } from "node:readline";
 import { MobileDetrError } from "../errors.ts";
-import { steps } from "../inspect/index.ts";
+import { type Steps, steps } from "../inspect/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Arguments } from "./arguments.ts";
@@ -9,7 +9,8 @@ import type { Command } from "./command.ts";
 import { INPUT_HELP, loadNetwork, nameNetwork, RUN_OPTIONS } from "./eager-network.ts";
 import { EXIT_DONE, EXIT_FAILED } from "./exit-codes.ts";
 import { printable } from "./printable.ts";
-import { StepSession, sessionError } from "./step-session.ts";
+import { StepSession } from "./step-session.ts";
+import { sessionError } from "./step-text.ts";
 import type { Terminal } from "./terminal.ts";
 
 const DEFAULT_COLUMNS = 80;
@@ -40,11 +41,11 @@ async function step(args: Arguments, terminal: Terminal): Promise<number> {
   const named = nameNetwork(args, args.words[0]);
   const { images, close } = await loadNetwork(args, named);
   const breakpoints = args.list("break") ?? [];
-  const run = steps(named.network as unknown as Module<[Tensor], unknown>, images);
-  for (const pattern of breakpoints) run.addBreakpoint(pattern);
   const { stdin, stdout } = process;
   const interactive = stdin.isTTY === true && stdout.isTTY === true;
-  const session = new StepSession(run, {
+  const begin = (): Steps<unknown> =>
+    steps(named.network as unknown as Module<[Tensor], unknown>, images, { breakpoints });
+  const session = new StepSession(begin, {
     columns: stdout.columns || DEFAULT_COLUMNS, // some pseudo-terminals say 0
     colours: stdout.isTTY === true && !process.env.NO_COLOR,
     paint: (look, text) => terminal.paint(look, printable(text)),

@@ -7,3 +7,4 @@ export { statisticsOf, type TensorStatistics, tensorStatistics } from "./statist
 export { type Pause, type Phase, Stepper, type Stops } from "./stepper.ts";
 export { type Move, type NamedTensor, Step, Steps, type StepsOptions, steps } from "./steps.ts";
 export { recordTrace, type TracedTensor, type TraceOptions, type TraceSink, traceModules } from "./trace.ts";
+export { type Factor, type Region, type Term, type Why, why } from "./why.ts";

@@ -39,7 +39,7 @@ describe("step, by lines", () => {
       "< model.0",
       "> model.2.ma",
     ]);
-    expect(out.at(-2)).toBe("the run has ended");
+    expect(out.at(-2)).toBe("the run has ended: restart or quit");
     expect([code, err]).toEqual([0, ""]);
   });
 
@@ -81,6 +81,37 @@ describe("step, by lines", () => {
     expect(text).toContain("attention f32 [1, 8, 100, 100]");
     expect(text).toContain("tensor([0., 0.])");
     expect(text).not.toMatch(/NaN to NaN|\d NaN/);
+    expect(code).toBe(0);
+  });
+
+  it("says why a number is what it is, and from where; begins anew", () => {
+    const { code, out } = stepThrough([
+      "goto model.0.conv0.convbn_0.conv",
+      "n",
+      "why [0, 3, -1, 50]",
+      "goto model.2",
+      "n",
+      "why",
+      "restart",
+      "goto model.2.norm2",
+      "n",
+      "why",
+    ]);
+    const text = out.join("\n");
+    expect(text).toMatch(
+      /output\[0, 3, 159, 50\] = -?\d\.\d+\n {2}sum of input \* weight over 3 channels and a 3x3 window/,
+    );
+    expect(text).toContain("from rows 317 to 319 and columns 99 to 101 of the input");
+    expect(text).toMatch(
+      /input\[0, \d, 31\d, \d+\] \S+ \* weight\[3, \d, \d, \d\] \S+\n[\s\S]*and 19 more, together/,
+    );
+    const [, stored] = /output\[0, \d+, \d+, \d+\] = (\S+)\n.*norm2/.exec(text) ?? [];
+    expect(text).toContain("made by model.2.norm2, its [0, ");
+    expect(text.split("> (the network)")).toHaveLength(3);
+    expect(text).toMatch(
+      new RegExp(`output\\[0, \\d+, \\d+\\] = ${stored?.replace(".", "\\.")}\\n {2}\\(x - `),
+    );
+    expect(text).toMatch(/in double precision \S+, \S+ from what the run has/);
     expect(code).toBe(0);
   });
 
