@@ -1,15 +1,7 @@
 /** Matrices as text: a cell of the terminal shows two rows, its upper and its lower half. */
+import { rampColour, rangeOf, shareOf } from "../depict/ramp.ts";
 
 const LEVELS = " .:-=+*#%@"; // from the least to the greatest, where there are no colours
-// A ramp from dark blue over green to yellow, of even steps in lightness, so that it reads in grey too: red, green, blue.
-const RAMP = [
-  [68, 1, 84],
-  [65, 68, 135],
-  [42, 120, 142],
-  [34, 168, 132],
-  [122, 209, 81],
-  [253, 231, 37],
-] as const;
 
 /** A matrix, row-major. */
 export interface Matrix {
@@ -30,13 +22,8 @@ export interface HeatMapOptions {
 export function heatMap(matrix: Matrix, { columns, colours }: HeatMapOptions): string[] {
   const factor = Math.max(1, Math.ceil(matrix.width / columns));
   const { height, width, data } = average(matrix, factor);
-  let [min, max] = [Infinity, -Infinity];
-  for (let i = 0; i < data.length; i++) {
-    if (!Number.isFinite(data[i])) continue;
-    min = Math.min(min, data[i]);
-    max = Math.max(max, data[i]);
-  }
-  const share = (v: number): number => (max > min ? (v - min) / (max - min) : 0);
+  const range = rangeOf(data);
+  const share = (v: number): number => shareOf(v, range);
   const lines: string[] = [];
   for (let row = 0; row < height; row += 2) {
     let line = "";
@@ -77,17 +64,10 @@ function character(upper: number, lower: number | undefined, share: (v: number) 
 }
 
 function halves(upper: number, lower: number | undefined, share: (v: number) => number): string {
-  const foreground = `\x1b[38;2;${colourOf(upper, share)}m`;
+  const foreground = `\x1b[38;2;${rampColour(share(upper)).join(";")}m`;
   return lower === undefined
     ? `\x1b[49m${foreground}▀`
-    : `${foreground}\x1b[48;2;${colourOf(lower, share)}m▀`;
-}
-
-function colourOf(v: number, share: (v: number) => number): string {
-  if (!Number.isFinite(v)) return "255;0;0";
-  const place = share(v) * (RAMP.length - 1);
-  const i = Math.min(Math.floor(place), RAMP.length - 2);
-  return RAMP[i].map((from, c) => Math.round(from + (RAMP[i + 1][c] - from) * (place - i))).join(";");
+    : `${foreground}\x1b[48;2;${rampColour(share(lower)).join(";")}m▀`;
 }
 
 const EIGHTHS = " ▁▂▃▄▅▆▇█";

@@ -1,0 +1,67 @@
+/** `mobiledetr picture` as a user runs it. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { decodeImage } from "../../src/image/index.ts";
+import { PICTURES, runCli, scratchFolder } from "./run-cli.ts";
+
+const PICTURE = join(PICTURES, "wall.jpg");
+const folder = scratchFolder();
+
+const draw = (layer: string, name: string, ...words: string[]): ReturnType<typeof runCli> =>
+  runCli(["picture", PICTURE, "--imgsz", "320", "--layer", layer, "--output", join(folder, name), ...words]);
+
+describe("picture", () => {
+  it("draws maps, attention and sampling, by what the layer has; PNG and JPEG", async () => {
+    for (const [layer, name] of [
+      ["model.0.layer2", "maps.png"],
+      ["model.2.ma", "attention.jpg"],
+      ["model.19.decoder.layers.1.cross_attn", "points.png"],
+    ]) {
+      const { code, stdout, stderr } = await draw(layer, name);
+      expect([code, stderr]).toEqual([0, ""]);
+      const image = decodeImage(readFileSync(join(folder, name)));
+      expect(stdout).toContain(`${name}: ${image.width} x ${image.height} pixels`);
+      const levels = new Set(image.data.subarray(0, 30_000));
+      expect(levels.size, "a picture of something").toBeGreaterThan(10);
+    }
+  });
+
+  it("options: fewer channels make a smaller sheet; another place, another query another picture", async () => {
+    await draw("model.0.layer2", "few.png", "--most", "8", "--order", "index", "--together");
+    const [few, all] = ["few.png", "maps.png"].map((name) => decodeImage(readFileSync(join(folder, name))));
+    expect(few.height).toBeLessThan(all.height / 4);
+    await draw("model.2.ma", "there.jpg", "--at", "100,100");
+    expect(readFileSync(join(folder, "there.jpg")).equals(readFileSync(join(folder, "attention.jpg")))).toBe(
+      false,
+    );
+    await draw("model.19.decoder.layers.1.cross_attn", "other.png", "--query", "7");
+    expect(readFileSync(join(folder, "other.png")).equals(readFileSync(join(folder, "points.png")))).toBe(
+      false,
+    );
+  });
+
+  it("names what is wrong, and writes nothing", async () => {
+    const told = async (promise: ReturnType<typeof runCli>): Promise<string> => {
+      const { code, stderr } = await promise;
+      expect(code).toBe(2);
+      return stderr;
+    };
+    expect(await told(draw("model.2.max", "x.png"))).toMatch(
+      /--layer: expected a module's path.* \(did you mean model\.2\.ma\?\)/,
+    );
+    expect(await told(draw("model.19", "x.png"))).toMatch(
+      /--show maps: expected a layer of one output \[1, C, H, W\]/,
+    );
+    expect(await told(draw("model.0.layer2", "x.png", "--show", "attention"))).toMatch(/AIFI's ma/);
+    expect(await told(draw("model.2.ma", "x.png", "--at", "5000,1"))).toMatch(
+      /--at: expected x,y within 1280 x 960 pixels, got 5000,1/,
+    );
+    expect(await told(draw("model.19.decoder.layers.0.cross_attn", "x.png", "--query", "100"))).toMatch(
+      /--query/,
+    );
+    expect(await told(draw("model.2.ma", "x.bmp"))).toMatch(/ends in \.png, \.jpg or \.jpeg, got \.bmp/);
+    expect(await told(draw("model.19.denoising_class_embed", "x.png"))).toMatch(/a module that runs/);
+    expect(existsSync(join(folder, "x.png"))).toBe(false);
+  });
+});
