@@ -122,7 +122,7 @@ function lowerNode(recording: Recording, node: Node, exact: boolean): void {
   const epilogue = { activation: operation.activation, residual };
   if (operation.op === "linear") {
     const [outputs, k] = w.shape;
-    const pixels = sizeOf(x.shape.slice(x.shape.length > 2 ? 1 : 0, -1)); // of one item of the batch
+    const pixels = sizeOf(x.shape.slice(1, -1)); // of one item of the batch
     const strassen = !exact && strassenPays(pixels, k, k, outputs);
     linearView(recording, x, w, bias, y, { ...epilogue, strassen });
   } else if (!exact && winogradPays(x.shape, w.shape, operation.options)) {

@@ -9,7 +9,8 @@ export type Costs = ReadonlyMap<string, number>;
 
 /**
  * Runs a model on tensors without numbers, in the shapes of its inputs and parameters, and counts convolutions, linear layers,
- * matrix products and sampling of every call, those within it included. The parameters are taken out for the time of the run.
+ * matrix products and sampling of every call, those within it included. The parameters are taken out for the time of the run,
+ * and hooks run. A forward that reads numbers cannot be counted: its error.
  */
 export function countCosts(model: AnyModule, inputs: readonly unknown[]): Costs {
   const costs = new Map<string, number>();
@@ -45,5 +46,8 @@ export function countCosts(model: AnyModule, inputs: readonly unknown[]): Costs 
 
 function shapeOnly(value: unknown): unknown {
   if (value instanceof Tensor) return Tensor.empty(metaBackend, value.shape, value.dtype);
-  return Array.isArray(value) ? value.map(shapeOnly) : value;
+  if (Array.isArray(value)) return value.map(shapeOnly);
+  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return value;
+  return Object.fromEntries(Object.entries(value).map(([field, item]) => [field, shapeOnly(item)]));
 }

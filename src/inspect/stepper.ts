@@ -65,6 +65,8 @@ export class Stepper implements Observer {
   readonly #foreign: ReadonlySet<Storage>;
   /** Storages that finished calls hold, and by how many. */
   readonly #held = new Map<Storage, number>();
+  /** Those of them that are no scope's any more, because a run that held them was left: this one's to release. */
+  readonly #owned = new Set<Storage>();
   readonly #finished = new Map<string, Finished>();
   readonly #entered = new Set<string>();
   /** Memory of the pause at hand that nobody else owns. */
@@ -120,21 +122,34 @@ export class Stepper implements Observer {
       this.close();
       throw error;
     }
+    if (this.#pause) {
+      const { path } = this.#pause as Pause;
+      this.close();
+      fail("state", `steps at ${path}`, "forwards that let pass what is thrown", "one that caught it");
+    }
     this.#state = "done";
-    this.#held.clear(); // what is left is the result's
+    this.#held.clear();
+    this.#owned.clear(); // what is left is the result's
     return undefined;
   }
 
   /**
-   * At a pause after a module: `output` in place of what it gave, for all that follows; of the same structure, each tensor of
-   * the same shape and dtype. The run takes it over, and frees it.
+   * At a pause after a module, whose `key` it is: `output` in place of what it gave, for all that follows; of the same
+   * structure, each tensor of the same shape and dtype. The run takes it over, and frees it.
    */
-  replace(output: unknown): void {
+  replace(key: string, output: unknown): void {
     const pause = this.#pause;
-    const finished = pause?.phase === "after" ? this.#finished.get(pause.key) : undefined;
-    if (!pause || !finished)
-      fail("state", "replace", "a run that stands after a module", pause?.phase ?? "none");
-    for (const storage of storagesOf(output)) untrack(storage);
+    const finished = pause?.phase === "after" && pause.key === key ? this.#finished.get(key) : undefined;
+    if (!pause || !finished) {
+      const got =
+        pause === undefined || pause.key === key ? (pause?.phase ?? "none") : "one that has gone on";
+      fail("state", "replace", "a run that stands after the module", got);
+    }
+    for (const storage of storagesOf(output)) {
+      untrack(storage);
+      this.#loose = this.#loose.filter((other) => other !== storage);
+      if (!this.#foreign.has(storage)) this.#owned.add(storage);
+    }
     this.#hold(output);
     this.#letGo(finished.output);
     finished.output = output;
@@ -145,7 +160,8 @@ export class Stepper implements Observer {
   close(): void {
     if (this.#state !== "running") return;
     this.#forgetPause();
-    for (const storage of this.#held.keys()) storage.release();
+    for (const storage of this.#owned) storage.release();
+    this.#owned.clear();
     this.#held.clear();
     this.#finished.clear();
     this.#state = "closed";
@@ -194,7 +210,6 @@ export class Stepper implements Observer {
       this.#frames.pop();
     }
     const seconds = (performance.now() - start) / 1000 + frame.earlier;
-    for (const storage of storagesOf(output)) untrack(storage);
     this.#hold(output);
     this.#finished.set(key, { output, seconds });
     for (let i = 0; i < frame.calls; i++) {
@@ -221,12 +236,15 @@ export class Stepper implements Observer {
 
   value(name: string, tensor: Tensor): void {
     const frame = this.#frames.at(-1);
-    if (frame?.stops) frame.observed.set(name, tensor.clone().keep());
+    if (!frame?.stops) return;
+    frame.observed.get(name)?.dispose(); // of a name that comes again the last counts
+    frame.observed.set(name, tensor.clone().keep());
   }
 
   // ---- memory ----
 
   #leave(pause: Pause): never {
+    for (const storage of this.#held.keys()) if (untrack(storage)) this.#owned.add(storage);
     for (const storage of storagesOf(pause.inputs)) if (untrack(storage)) this.#loose.push(storage);
     for (const copy of pause.observed.values()) this.#loose.push(copy.storage);
     this.#pause = pause;
@@ -252,7 +270,7 @@ export class Stepper implements Observer {
       if (count > 1) this.#held.set(storage, count - 1);
       else {
         this.#held.delete(storage);
-        storage.release();
+        if (this.#owned.delete(storage)) storage.release();
       }
     }
   }

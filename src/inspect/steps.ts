@@ -1,7 +1,7 @@
 /** Walking through a run, module by module: `for await (const step of steps(model, x))`. */
 
 import { BYTES_PER_ELEMENT } from "../backend/backend.ts";
-import { fail } from "../errors.ts";
+import { fail, MobileDetrError } from "../errors.ts";
 import { globExpression } from "../glob.ts";
 import type { AnyModule } from "../nn/index.ts";
 import { formatShape } from "../tensor/shape.ts";
@@ -46,17 +46,17 @@ export class Step {
   readonly values: readonly NamedTensor[];
   /** The module's own parameters and buffers, those of modules below left out. */
   readonly parameters: readonly NamedTensor[];
-  /** Of the module with all below it, on these shapes. */
-  readonly multiplyAdds: number;
   /** Seconds of the module with all below it; 0 before. */
   readonly seconds: number;
   readonly #stepper: Stepper;
+  readonly #key: string;
+  readonly #costs: () => Costs | undefined;
   #output: unknown;
   /** The move that the next step will be made with. */
   #move: Move;
   #goal: string | undefined;
 
-  constructor(stepper: Stepper, pause: Pause, multiplyAdds: number, move: Move) {
+  constructor(stepper: Stepper, pause: Pause, costs: () => Costs | undefined, move: Move) {
     const { phase, path, module, depth, inputs, output, observed, seconds } = pause;
     this.phase = phase;
     this.path = path;
@@ -69,10 +69,19 @@ export class Step {
     this.parameters = [...module.namedTensors()]
       .filter(([name]) => !name.includes("."))
       .map(([name, tensor]) => ({ name, tensor }));
-    this.multiplyAdds = multiplyAdds;
+    this.#key = pause.key;
+    this.#costs = costs;
     this.seconds = seconds;
     this.#stepper = stepper;
     this.#move = move;
+  }
+
+  /**
+   * Multiply-adds of the module with all below it, on these shapes. Asked for the first time in a run, the model is called once
+   * more, on shapes alone. NaN where its forward cannot do without numbers.
+   */
+  get multiplyAdds(): number {
+    return this.#costs()?.get(this.#key) ?? Number.NaN;
   }
 
   /** Empty before. */
@@ -149,6 +158,9 @@ export class Step {
    */
   replace(...tensors: readonly Tensor[]): void {
     const { outputs } = this;
+    if (tensors.some(({ storage }) => storage.released)) {
+      fail("argument", `replace at ${this.path}`, "tensors whose memory is held", "one that was released");
+    }
     const sort = ({ dtype, shape, backend }: Tensor): string =>
       `${dtype} ${formatShape(shape)} on ${backend.name}`;
     const differs = (tensor: Tensor, i: number): boolean =>
@@ -158,7 +170,7 @@ export class Step {
       fail("argument", `replace at ${this.path}`, list(outputs.map(({ tensor }) => tensor)), list(tensors));
     }
     const output = withTensors(this.#output, tensors[Symbol.iterator]());
-    this.#stepper.replace(output);
+    this.#stepper.replace(this.#key, output);
     this.#output = output;
   }
 }
@@ -170,18 +182,34 @@ function named(prefix: string, value: unknown): NamedTensor[] {
 /** A run under way. Iterate it; leaving the loop early frees what it holds. */
 export class Steps<Out> implements AsyncIterable<Step> {
   readonly #stepper: Stepper;
-  readonly #costs: Costs;
+  #costs: Costs | undefined;
+  #counted = false;
+  readonly #model: AnyModule;
+  readonly #inputs: readonly unknown[];
+  #taken = false;
   readonly #breakpoints = new Map<string, RegExp>();
 
   constructor(model: AnyModule, inputs: readonly unknown[], options: StepsOptions = {}) {
     for (const pattern of options.breakpoints ?? []) this.addBreakpoint(pattern);
-    this.#costs = countCosts(model, inputs);
+    this.#model = model;
+    this.#inputs = inputs;
     this.#stepper = new Stepper(model, inputs);
   }
 
   /** What the model gave, once the run has ended; its memory is the caller's (`dispose()`). Error of code "state" before. */
   get result(): Out {
     return this.#stepper.result as Out;
+  }
+
+  #count(): Costs | undefined {
+    if (this.#counted) return this.#costs;
+    this.#counted = true;
+    try {
+      this.#costs = countCosts(this.#model, this.#inputs);
+    } catch (error) {
+      if (!(error instanceof MobileDetrError)) throw error; // it wanted numbers
+    }
+    return this.#costs;
   }
 
   /** Patterns of paths at which the run stands still. */
@@ -201,6 +229,8 @@ export class Steps<Out> implements AsyncIterable<Step> {
 
   /** Steps in their order. A move is what the last step asked for. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Step, void, undefined> {
+    if (this.#taken) fail("state", "steps", "one loop over a run", "a second one", "begin another run");
+    this.#taken = true;
     const stepper = this.#stepper;
     const usual: Move = this.#breakpoints.size > 0 ? "continue" : "into";
     let move: Move = usual;
@@ -210,7 +240,7 @@ export class Steps<Out> implements AsyncIterable<Step> {
       while (true) {
         last = stepper.advance(this.#stopsFor(move, goal, last));
         if (!last) return;
-        const step = new Step(stepper, last, this.#costs.get(last.key) ?? 0, usual);
+        const step = new Step(stepper, last, () => this.#count(), usual);
         yield step;
         move = step.move;
         goal = step.goal;

@@ -7,6 +7,7 @@ import type { DetectorOutput, RTDETRDetectionModel } from "../../src/models/inde
 import { modelInfo } from "../../src/models/index.ts";
 import {
   type AnyModule,
+  Identity,
   Linear,
   Module,
   MultiheadAttention,
@@ -213,7 +214,8 @@ describe("replacement", () => {
 
   it("names what does not fit, and where it cannot be", async () => {
     for await (const step of steps(small(), input(), { breakpoints: ["seq"] })) {
-      if (step.phase === "before") expect(() => step.replace()).toThrow(/after a module/);
+      if (step.phase === "before")
+        expect(() => step.replace()).toThrow(/a run that stands after the module, got before/);
       else {
         const wanted = /replace at seq: expected f32 \[1, 3\] on reference, got /;
         expect(() => step.replace(tensor([1], [1]))).toThrow(new RegExp(`${wanted.source}f32 \\[1\\]`));
@@ -294,6 +296,127 @@ describe("a detector", () => {
     x.dispose();
     model.dispose();
   }, 120_000);
+});
+
+describe("whose memory is whose", () => {
+  /** `body` as a forward. */
+  class Of extends Module {
+    readonly inner: Module;
+    readonly #body: (x: Tensor, inner: Module) => Tensor;
+
+    constructor(inner: Module, body: (x: Tensor, inner: Module) => Tensor) {
+      super();
+      this.inner = inner;
+      this.#body = body;
+    }
+
+    forward(x: Tensor): Tensor {
+      return this.#body(x, this.inner);
+    }
+  }
+  const onWasm = (): Tensor => input().to(wasm).keep();
+  const passing = (): Of =>
+    new Of(new Sequential([new Identity(), new ReLU()]), (x, inner) => {
+      const t = mul(x, 2);
+      return add(inner.call(t), t); // what the Identity within gives is this frame's own
+    });
+
+  it("a module may give back what is the caller's: with no stop, with one within, at every place", async () => {
+    for (const backend of [wasm, referenceBackend]) {
+      const x = input().to(backend).keep();
+      const right = passing().call(x);
+      const expected = right.toArray();
+      right.dispose();
+      for (const breakpoints of [["nothing"], ["inner.0"], ["**"]]) {
+        const run = steps(passing(), x, { breakpoints });
+        for await (const _ of run);
+        expect(run.result.toArray(), breakpoints[0]).toEqual(expected);
+        run.result.dispose();
+      }
+      x.dispose();
+    }
+    expect(wasm.bytesInUse).toBe(0);
+  });
+
+  it("a module may give back a tensor that it keeps, which stays its own", async () => {
+    const kept = tensor([1, 2, 3], [1, 3]).to(wasm).keep();
+    const x = onWasm();
+    const model = new Of(new Of(new Identity(), () => kept), (y, inner) => add(inner.call(y), y));
+    for (const breakpoints of [["nothing"], ["**"]]) {
+      const run = steps(model, x, { breakpoints });
+      for await (const _ of run);
+      expect([...run.result.toFloat32Array()]).toEqual([2, 0, 3.5]);
+      run.result.dispose();
+    }
+    expect([...kept.toFloat32Array()]).toEqual([1, 2, 3]);
+    for (const t of [kept, x]) t.dispose();
+    expect(wasm.bytesInUse).toBe(0);
+  });
+
+  it("an output may be replaced by the module's own input, or by a value that it named", async () => {
+    const skipped = new Of(new ReLU(), (x, inner) => add(inner.call(mul(x, 2)), x));
+    const x = onWasm();
+    const run = steps(skipped, x, { breakpoints: ["inner"] });
+    for await (const step of run) if (step.phase === "after") step.replace(step.inputs[0].tensor);
+    expect([...run.result.toFloat32Array()]).toEqual([3, -6, 1.5]);
+    run.result.dispose();
+    const naming = new Of(
+      new Of(new Identity(), (y) => {
+        const half = mul(y, 0.5);
+        observe("half", () => y); // of a name that comes again the last counts
+        observe("half", () => half);
+        return mul(half, 4);
+      }),
+      (y, inner) => add(inner.call(y), y),
+    );
+    const other = steps(naming, x, { breakpoints: ["inner"] });
+    for await (const step of other) if (step.phase === "after") step.replace(step.values[0].tensor);
+    expect([...other.result.toFloat32Array()]).toEqual([1.5, -3, 0.75]);
+    other.result.dispose();
+    x.dispose();
+    expect(wasm.bytesInUse).toBe(0);
+  });
+
+  it("a step that is past, a tensor that was released and a second loop are refused", async () => {
+    const x = onWasm();
+    let past: Step | undefined;
+    const run = steps(passing(), x);
+    for await (const step of run) {
+      if (step.phase !== "after") continue;
+      const gone = input().to(wasm).keep();
+      gone.dispose();
+      expect(() => step.replace(gone)).toThrow(/memory is held, got one that was released/);
+      if (past) expect(() => (past as Step).replace(x)).toThrow(/got one that has gone on/);
+      past = step;
+    }
+    run.result.dispose();
+    await expect(run[Symbol.asyncIterator]().next()).rejects.toThrow(/one loop over a run/);
+    x.dispose();
+    expect(wasm.bytesInUse).toBe(0);
+  });
+
+  it("a forward that catches what is thrown is found out, not believed", async () => {
+    const careless = new Of(new ReLU(), (x, inner) => {
+      try {
+        return inner.call(x);
+      } catch {
+        return mul(x, -100);
+      }
+    });
+    const walked = async (): Promise<void> => {
+      for await (const _ of steps(careless, input(), { breakpoints: ["inner"] }));
+    };
+    await expect(walked()).rejects.toThrow(/steps at inner: expected forwards that let pass what is thrown/);
+  });
+
+  it("a model that reads numbers can be walked; what it costs is not known", async () => {
+    const reading = new Of(new ReLU(), (x, inner) => mul(inner.call(x), x.toFloat32Array()[0]));
+    for await (const step of steps(reading, input())) {
+      expect(step.multiplyAdds).toBeNaN();
+      if (step.path === "" && step.phase === "after")
+        expect([...(step.outputs[0].tensor.toArray() as Float32Array)]).toEqual([1, 0, 0.5]);
+    }
+  });
 });
 
 it("an ordinary call within a loop over steps is refused nothing: the run is not under way between steps", async () => {

@@ -1,6 +1,6 @@
 /**
- * Strassen's algorithm for products with packed weights (`assembly/strassen.ts` has it and its error): an eighth of the
- * multiplications less, a quarter with memory for weights more by three. Eager mode does not use it.
+ * Strassen's algorithm for products with packed weights (`assembly/strassen.ts` has it and its error): an eighth fewer
+ * multiplications, 1.75 times the memory for weights. Eager mode does not use it.
  */
 import type { Engine, Take } from "./engine.ts";
 import { activationCode } from "./epilogue.ts";
