@@ -52,7 +52,7 @@ export const layersCommand: Command = {
     {
       name: "depth",
       value: "N",
-      help: "Modules so deep in the tree at most: 1 the network's own parts.",
+      help: "Modules that are called so deep at most: 1 the network's own parts.",
       default: "all",
     },
     {
@@ -106,9 +106,8 @@ function rowsOf(network: AnyModule, shape: readonly number[]): Row[] {
   const costs = countCosts(network, inputs);
   const stepper = new Stepper(network, inputs);
   const rows = new Map<string, Row>();
-  const parts = (path: string): number => (path === "" ? 0 : path.split(".").length);
   for (let at = stepper.advance(() => true); at; at = stepper.advance(() => true)) {
-    const { phase, path, module, key, output } = at;
+    const { phase, path, module, key, output, depth } = at;
     if (phase === "before") {
       if (rows.has(path)) continue;
       let parameters = 0;
@@ -117,7 +116,7 @@ function rowsOf(network: AnyModule, shape: readonly number[]): Row[] {
       rows.set(path, {
         path,
         kind: module.kind,
-        depth: parts(path),
+        depth,
         calls: 0,
         outputs: [],
         parameters,

@@ -16,6 +16,7 @@ import { formatShape } from "../tensor/shape.ts";
 import { heatMap, histogramLine } from "./heat-map.ts";
 import { printable } from "./printable.ts";
 import {
+  checkPattern,
   describe,
   fillWith,
   greatest,
@@ -79,7 +80,7 @@ const COMMANDS: readonly SessionCommand[] = [
   { names: ["list", "l"], help: "tensors that can be named here", run: (s) => s.list() },
   {
     names: ["print", "p"],
-    argument: "TENSOR[...]",
+    argument: "[TENSOR[...]]",
     help: "numbers, as PyTorch prints them",
     run: (s, name) => s.print(name),
   },
@@ -134,6 +135,7 @@ const HELP = textTable(
 /** A run and a place in it. */
 export class StepSession {
   readonly #begin: () => Steps<unknown>;
+  readonly #paths: readonly string[];
   #steps: Steps<unknown>;
   #iterator: AsyncGenerator<Step, void, undefined>;
   readonly #looks: SessionLooks;
@@ -143,8 +145,9 @@ export class StepSession {
   #over = false;
   #ended = false;
 
-  /** `begin` makes a run. */
-  constructor(begin: () => Steps<unknown>, looks: SessionLooks) {
+  /** `begin` makes a run of a network with modules at `paths`. */
+  constructor(begin: () => Steps<unknown>, paths: readonly string[], looks: SessionLooks) {
+    this.#paths = paths;
     this.#begin = begin;
     this.#steps = begin();
     this.#iterator = this.#steps[Symbol.asyncIterator]();
@@ -226,11 +229,15 @@ export class StepSession {
   }
 
   goTo(path: string): Promise<string> {
+    checkPattern(path, this.#paths);
     return this.go((step) => step.until(path));
   }
 
   breakAt(path: string): string {
-    if (path !== "") this.#steps.addBreakpoint(path);
+    if (path !== "") {
+      checkPattern(path, this.#paths);
+      this.#steps.addBreakpoint(path);
+    }
     const { breakpoints } = this.#steps;
     return breakpoints.length > 0
       ? breakpoints.map((pattern) => `  ${printable(pattern)}`).join("\n")
@@ -301,7 +308,7 @@ export class StepSession {
 
   histogram(text: string): string {
     const { name, tensor } = this.#named(text);
-    const stats = tensorStatistics(tensor, Math.min(64, this.#looks.columns - 30));
+    const stats = tensorStatistics(tensor, Math.max(8, Math.min(64, this.#looks.columns - 30)));
     return `${describe(name, tensor)}\n${number(stats.min)} ${histogramLine(stats.histogram)} ${number(stats.max)}`;
   }
 

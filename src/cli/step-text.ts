@@ -1,9 +1,11 @@
 /** How `mobiledetr step` writes tensors, numbers and explanations, and reads their names. */
 import { fail, messageOf } from "../errors.ts";
+import { globExpression } from "../glob.ts";
 import type { TensorStatistics, Why } from "../inspect/index.ts";
 import { formatShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { printable } from "./printable.ts";
+import { suggest } from "./suggest.ts";
 import { textTable } from "./text-table.ts";
 
 /** Within a module its tensors go without its path; its one output is "output". */
@@ -13,6 +15,20 @@ export function shortName(name: string, path: string): string {
   return /^\d+$/.test(rest.replace(/^\./, ""))
     ? `output.${rest.replace(/^\./, "")}`
     : rest.replace(/^\./, "");
+}
+
+/** Error of code "argument" where a pattern fits none of the paths. */
+export function checkPattern(pattern: string, paths: readonly string[]): void {
+  const expression = globExpression(pattern, ".");
+  if (paths.some((path) => expression.test(path))) return;
+  const near = suggest(pattern, paths);
+  fail(
+    "argument",
+    "path",
+    "one of a module, as list and layers have them",
+    pattern,
+    near && `did you mean ${near}?`,
+  );
 }
 
 /** "output[0, 3]" as its name and its index. */

@@ -10,7 +10,7 @@ import { INPUT_HELP, loadNetwork, nameNetwork, RUN_OPTIONS } from "./eager-netwo
 import { EXIT_DONE, EXIT_FAILED } from "./exit-codes.ts";
 import { printable } from "./printable.ts";
 import { StepSession } from "./step-session.ts";
-import { sessionError } from "./step-text.ts";
+import { checkPattern, sessionError } from "./step-text.ts";
 import type { Terminal } from "./terminal.ts";
 
 const DEFAULT_COLUMNS = 80;
@@ -32,7 +32,7 @@ export const stepCommand: Command = {
   examples: [
     ["mobiledetr step photo.jpg", "From the picture on."],
     ['mobiledetr step photo.jpg --break "**.multi_query_attention"', "Stops there after continue."],
-    ['echo "goto model.2.ma\\nmap attention[0, 0]" | mobiledetr step photo.jpg', "Scripted."],
+    ["printf 'goto model.2.ma\\nnext\\nmap attention[0, 0]\\n' | mobiledetr step photo.jpg", "Scripted."],
   ],
   run: step,
 };
@@ -45,7 +45,9 @@ async function step(args: Arguments, terminal: Terminal): Promise<number> {
   const interactive = stdin.isTTY === true && stdout.isTTY === true;
   const begin = (): Steps<unknown> =>
     steps(named.network as unknown as Module<[Tensor], unknown>, images, { breakpoints });
-  const session = new StepSession(begin, {
+  const paths = [...(named.network as unknown as Module).namedModules()].map(([path]) => path);
+  for (const pattern of breakpoints) checkPattern(pattern, paths);
+  const session = new StepSession(begin, paths, {
     columns: stdout.columns || DEFAULT_COLUMNS, // some pseudo-terminals say 0
     colours: stdout.isTTY === true && !process.env.NO_COLOR,
     paint: (look, text) => terminal.paint(look, printable(text)),

@@ -131,6 +131,8 @@ describe("step, by lines", () => {
       "print input[9]",
       "set output 0",
       "delete x",
+      "goto modle.2",
+      "break **.nothing",
       "next",
       "q",
     ]);
@@ -140,6 +142,8 @@ describe("step, by lines", () => {
     expect(err).toMatch(/tensor: expected input, got "nothing"/);
     expect(err).toMatch(/got 9 for axis 0 of 1/);
     expect(err).toMatch(/set: expected the one output of a module, behind it/);
+    expect(err).toMatch(/path: expected one of a module.*, got modle\.2 \(did you mean model\.2\?\)/);
+    expect(err).toMatch(/path: expected one of a module.*, got \*\*\.nothing/);
     expect(err).toMatch(/delete: expected a breakpoint that is there, got x/);
     expect(out.some((line) => line.startsWith("< (the network)"))).toBe(true);
     expect(code).toBe(1);
@@ -215,7 +219,11 @@ describe("layers", () => {
 
   it("--depth and --only choose, --lines explains; a pattern that fits nothing is an error", async () => {
     const { stdout } = await runCli(["layers", "--depth", "1"]);
-    expect(stdout.split("\n")[1]).toMatch(/^\(the network\) +RTDETRDetectionModel/);
+    const rows = stdout.trimEnd().split("\n").slice(1);
+    expect(rows[0]).toMatch(/^\(the network\) +RTDETRDetectionModel/);
+    expect(rows.slice(1).map((row) => row.split(" ")[0])).toEqual(
+      Array.from({ length: 20 }, (_, i) => `model.${i}`),
+    );
     const { stdout: lines } = await runCli(["layers", "--only", "model.2.**", "--lines"]);
     expect(lines).toMatch(/model\.2\.fc1 +Linear +\[1, 400, 512\].*F\.linear\(input, weight, bias\)/);
     const { code, stderr } = await runCli(["layers", "--only", "modle.*"]);
