@@ -74,7 +74,7 @@ export const goldenCommand: Command = {
 /** `mobiledetr trace` */
 export const traceCommand: Command = {
   name: "trace",
-  summary: "Write everything that a network computes on a picture, attention and sampling included.",
+  summary: "Write all that a network computes on a picture, attention included.",
   description:
     "As golden, with what modules name beside their outputs: attention weights, sampling locations and weights, scores of tokens, " +
     "boxes of every decoder layer (docs/step-through.md lists them). For viewing, and for comparing by conform diff or step.",

@@ -42,7 +42,7 @@ interface Row {
 /** `mobiledetr layers` */
 export const layersCommand: Command = {
   name: "layers",
-  summary: "List every module of a network in the order of the run: shapes, parameters, multiply-adds.",
+  summary: "List the modules of a network as they run: shapes, parameters, cost.",
   description:
     "Runs a network on shapes alone (no weights are needed) and prints every module where it runs first: class, shape of its output, " +
     "parameters, multiply-adds and their share, and what is odd about it (docs/quirks.md).",

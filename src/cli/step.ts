@@ -32,7 +32,10 @@ export const stepCommand: Command = {
   examples: [
     ["mobiledetr step photo.jpg", "From the picture on."],
     ['mobiledetr step photo.jpg --break "**.multi_query_attention"', "Stops there after continue."],
-    ["printf 'goto model.2.ma\\nnext\\nmap attention[0, 0]\\n' | mobiledetr step photo.jpg", "Scripted."],
+    [
+      "mobiledetr step seed:0 --model MobileNetV4HybridMedium --weights seed:0 --imgsz 320",
+      "A generated network.",
+    ],
   ],
   run: step,
 };

@@ -19,8 +19,9 @@ function section(name: string): string {
 }
 
 describe("help", () => {
-  it("has the five commands, in the program's help and with a section each in docs/cli.md", () => {
-    expect(commands.map(({ name }) => name)).toEqual(["detect", "run", "info", "conform", "golden"]);
+  it("has the commands, in the program's help and with a section each in docs/cli.md", () => {
+    const names = ["detect", "run", "info", "step", "picture", "layers", "conform", "golden", "trace"];
+    expect(commands.map(({ name }) => name)).toEqual(names);
     for (const { name, summary } of commands) {
       expect(programHelp(commands)).toContain(`\n  ${name} `);
       expect(summary.length).toBeLessThan(80);

@@ -22,7 +22,7 @@ describe("picture", () => {
       expect([code, stderr]).toEqual([0, ""]);
       const image = decodeImage(readFileSync(join(folder, name)));
       expect(stdout).toContain(`${name}: ${image.width} x ${image.height} pixels`);
-      const levels = new Set(image.data.subarray(0, 30_000));
+      const levels = new Set(image.data);
       expect(levels.size, "a picture of something").toBeGreaterThan(10);
     }
   });
