@@ -1,5 +1,6 @@
 /** `mobiledetr conform`: runs the conformance kit on an implementation, ours or any program; compares traces; tests the kit. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { openFolderRuntime } from "../conformance/adapters/folder-runtime.ts";
 import { openLinesRuntime } from "../conformance/adapters/jsonl-runtime.ts";
 import { OUR_PATHS, openOurRuntime } from "../conformance/adapters/ours.ts";
@@ -27,7 +28,19 @@ import { exitOnSignals } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";
 import { textTable } from "./text-table.ts";
 
-const SUBCOMMANDS = ["list", "run", "diff", "self-test"] as const;
+/** What can be done, and the options that each takes; another one is an error, not ignored. */
+const OPTIONS = {
+  list: ["kit", "level", "cases", "json"],
+  run: [
+    ...["kit", "level", "cases", "json", "path", "threads", "protocol", "timeout", "restarts", "keep"],
+    ...["forced", "no-forced", "expect", "report", "junit"],
+  ],
+  diff: ["map", "rule", "json"],
+  "self-test": ["kit", "level", "cases", "path", "json"],
+} as const;
+/** Of a program behind `--`; and of one of our own ways. */
+const OF_PROGRAMS = ["protocol", "timeout", "restarts", "keep"] as const;
+const OF_OURS = ["path", "threads"] as const;
 const MOST_WORDS = 10_000; // a program's own arguments
 
 /** `mobiledetr conform` */
@@ -95,7 +108,19 @@ export const conformCommand: Command = {
 
 async function run(args: Arguments, terminal: Terminal): Promise<number> {
   const [word, ...rest] = args.words;
-  switch (SUBCOMMANDS.find((name) => name === word)) {
+  const names = Object.keys(OPTIONS) as (keyof typeof OPTIONS)[];
+  const name =
+    names.find((known) => known === word) ?? fail("argument", "conform", names.join(", "), show(word));
+  const taken: readonly string[] = OPTIONS[name];
+  for (const option of conformCommand.options) {
+    if (!args.has(option.name) || taken.includes(option.name)) continue;
+    const others = names.filter((other) => OPTIONS[other].some((own) => own === option.name));
+    fail("argument", `--${option.name}`, `conform ${others.join(" or ")}`, `conform ${name}`);
+  }
+  if (rest.length > 0 && (name === "list" || name === "self-test")) {
+    fail("argument", `conform ${name}`, "no more words", show(rest[0]), "cases are chosen with --cases");
+  }
+  switch (name) {
     case "list":
       return list(await kitOf(args), args, terminal);
     case "run":
@@ -104,9 +129,11 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       return diff(args, rest, terminal);
     case "self-test":
       return testKit(args, terminal);
-    default:
-      return fail("argument", "conform", SUBCOMMANDS.join(", "), JSON.stringify(word));
   }
+}
+
+function show(word: string | undefined): string {
+  return JSON.stringify(word);
 }
 
 function kitOf(args: Arguments): Promise<Kit> {
@@ -118,7 +145,7 @@ function filterOf(args: Arguments): { levels?: Level[]; patterns?: string[] } {
   const levels = args.list("level")?.map((text) => {
     const level = /^L?([0-5])$/i.exec(text)?.[1];
     return level === undefined
-      ? fail("argument", "--level", "levels in 0 .. 5", JSON.stringify(text))
+      ? fail("argument", "--level", "levels in 0 .. 5", show(text))
       : (Number(level) as Level);
   });
   return { levels, patterns: args.list("cases") };
@@ -126,6 +153,7 @@ function filterOf(args: Arguments): { levels?: Level[]; patterns?: string[] } {
 
 function list(kit: Kit, args: Arguments, terminal: Terminal): number {
   const cases = kit.cases(filterOf(args));
+  if (cases.length === 0) noCases();
   if (args.has("json")) terminal.print(jsonLine({ kit: kit.version, cases }));
   else
     for (const line of textTable(
@@ -134,7 +162,7 @@ function list(kit: Kit, args: Arguments, terminal: Terminal): number {
     ))
       terminal.print(line);
   if (!args.has("json")) terminal.note(`${cases.length} cases of kit ${kit.version}`);
-  return cases.length > 0 ? EXIT_DONE : noCases();
+  return EXIT_DONE;
 }
 
 function noCases(): never {
@@ -148,19 +176,22 @@ function noCases(): never {
 }
 
 async function runtimeOf(args: Arguments, command: readonly string[]): Promise<Runtime> {
-  const path = args.choice("path", OUR_PATHS);
-  const protocol = args.choice("protocol", ["folder", "jsonl"]);
-  const threads = args.count("threads");
+  const given = (names: readonly string[]): string | undefined => names.find((name) => args.has(name));
   if (command.length === 0) {
-    if (protocol) fail("argument", "--protocol", "a program behind --", "none");
-    return openOurRuntime(path ?? "eager-wasm", { threads });
+    const alone = given(OF_PROGRAMS);
+    if (alone) fail("argument", `--${alone}`, "a program behind --", "none");
+    const threads = args.count("threads");
+    return openOurRuntime(args.choice("path", OUR_PATHS) ?? "eager-wasm", { threads });
   }
-  if (path) fail("argument", "--path", "either one of our ways or a program", "both");
+  const both = given(OF_OURS);
+  if (both) fail("argument", `--${both}`, "either one of our ways or a program", "both");
+  const protocol = args.choice("protocol", ["folder", "jsonl"]);
   const timeout = args.number("timeout", 0.001, 1e6);
   const options = { timeout, keep: args.text("keep") };
-  if (protocol !== "jsonl") return openFolderRuntime(command, options);
   const restarts = args.number("restarts", 0, 1e6);
-  return openLinesRuntime(command, { ...options, restarts });
+  if (protocol === "jsonl") return openLinesRuntime(command, { ...options, restarts });
+  if (restarts !== undefined) fail("argument", "--restarts", "--protocol jsonl", "folders");
+  return openFolderRuntime(command, options);
 }
 
 async function runKit(args: Arguments, command: readonly string[], terminal: Terminal): Promise<number> {
@@ -169,6 +200,7 @@ async function runKit(args: Arguments, command: readonly string[], terminal: Ter
   const forced = args.has("forced") ? "always" : args.has("no-forced") ? "never" : "auto";
   const expect = args.text("expect");
   const expectedFailures = expect === undefined ? undefined : readExpectedFailures(expect);
+  for (const option of ["report", "junit"]) checkFolder(args.text(option));
   const filter = filterOf(args);
   const kit = await kitOf(args);
   if (kit.cases(filter).length === 0) noCases();
@@ -186,6 +218,15 @@ async function runKit(args: Arguments, command: readonly string[], terminal: Ter
   } finally {
     terminal.progress(undefined);
     await runtime.close();
+  }
+}
+
+/** A report's folder must be there before anything runs. */
+function checkFolder(path: string | undefined): void {
+  if (path === undefined) return;
+  const folder = dirname(path);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    fail("file", path, "a file in a folder that is there", `${folder}, which is not`);
   }
 }
 
@@ -263,14 +304,16 @@ function diffText(found: TraceDiff, bad: number, terminal: Terminal): string {
 }
 
 async function testKit(args: Arguments, terminal: Terminal): Promise<number> {
-  const kit = await kitOf(args);
+  const filter = filterOf(args);
   const path = args.choice("path", OUR_PATHS);
+  const kit = await kitOf(args);
+  if (kit.cases(filter).length === 0) noCases();
   exitOnSignals();
   const json = args.has("json");
   const onResult = (result: AcceptanceResult | PlantResult): void => {
     if (!json) terminal.print(resultLine(result, terminal));
   };
-  const results = await selfTest(kit, { ...filterOf(args), paths: path && [path], onResult });
+  const results = await selfTest(kit, { ...filter, paths: path && [path], onResult });
   const failed = results.filter(({ passed }) => !passed).length;
   if (json) {
     terminal.print(
@@ -284,7 +327,7 @@ async function testKit(args: Arguments, terminal: Terminal): Promise<number> {
       }),
     );
   } else terminal.print(`${results.length - failed} of ${results.length} as they should be`);
-  return failed === 0 && results.length > 0 ? EXIT_DONE : EXIT_FAILED;
+  return failed === 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
 function resultLine(result: AcceptanceResult | PlantResult, terminal: Terminal): string {

@@ -7,9 +7,9 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fail, messageOf } from "../errors.ts";
+import { matchesGlob } from "../glob.ts";
 import { openFileSource } from "../weights/file-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../weights/safetensors.ts";
-import { matchesGlob } from "../glob.ts";
 import type { HostTensor, HostTensors } from "./host-tensor.ts";
 import {
   type CaseSummary,

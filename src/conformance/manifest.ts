@@ -40,8 +40,13 @@ export type Subject =
       readonly conf: number;
       readonly picture: readonly [height: number, width: number];
     }
-  /** Picture files' bytes to detections, and average precision against the labels. */
-  | { readonly kind: "detect"; readonly model: ModelSubject; readonly conf: number };
+  /** Picture files' bytes, stretched to `size` (640 x 640 unless said), to detections, and average precision against the labels. */
+  | {
+      readonly kind: "detect";
+      readonly model: ModelSubject;
+      readonly conf: number;
+      readonly size?: readonly [height: number, width: number];
+    };
 
 /** A network: a stand-alone backbone by its variant, or a detector by a YAML. */
 export interface ModelSubject {

@@ -7,7 +7,6 @@ import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
 import { parseArguments } from "../../src/cli/arguments.ts";
 import { goldenCommand } from "../../src/cli/golden.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
-import { globExpression, matchesGlob } from "../../src/glob.ts";
 import {
   chooseEntries,
   type GoldenNetwork,
@@ -21,6 +20,7 @@ import { elementsOf } from "../../src/conformance/kit-tensors.ts";
 import { samplePositions } from "../../src/conformance/samples.ts";
 import { seededSource } from "../../src/conformance/seeded-source.ts";
 import { readTraceFile, TraceWriter } from "../../src/conformance/trace-file.ts";
+import { globExpression, matchesGlob } from "../../src/glob.ts";
 import { recordTrace } from "../../src/inspect/trace.ts";
 import { fuse } from "../../src/models/fuse.ts";
 import { MobileNetV4 } from "../../src/models/mobilenetv4/network.ts";

@@ -1,9 +1,9 @@
 /** A kit of a few cases in memory, for tests of what runs kits: no files, no PyTorch. */
 
-import { matchesGlob } from "../../src/glob.ts";
 import type { HostTensor } from "../../src/conformance/host-tensor.ts";
 import type { CaseFilter, CaseSummary, Kit, LoadedCase } from "../../src/conformance/kit.ts";
 import type { CaseManifest, ExpectedTensor, Subject } from "../../src/conformance/manifest.ts";
+import { matchesGlob } from "../../src/glob.ts";
 
 /** An f32 tensor. */
 export function f32(shape: readonly number[], data: readonly number[]): HostTensor {

@@ -1,6 +1,6 @@
 /**
  * This package as a runtime, in its four ways: layer by layer on the reference backend and on WASM, and compiled, with and
- * without Winograd. Operator and module cases are compiled too: a small module stands around them.
+ * without Winograd's and Strassen's algorithms. Operator and module cases are compiled too: a small module stands around them.
  *
  * Layer by layer every module's output is given that is asked for; a compiled plan has only the results of the whole.
  */
@@ -14,7 +14,7 @@ import { RTDETRDetectionModel } from "../../models/index.ts";
 import { type AnyModule, BufferTensor, Module } from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { HostTensor } from "../host-tensor.ts";
-import type { ModelSubject, Subject } from "../manifest.ts";
+import type { Subject } from "../manifest.ts";
 import type { RunRequest, RunResponse, Runtime } from "../runtime.ts";
 import { Attributes, Unsupported, unsupported } from "./attributes.ts";
 import { callModule, namedResults } from "./call.ts";
@@ -42,7 +42,7 @@ export interface OurOptions {
   readonly name?: string;
 }
 
-/** Side of the picture that `detect` cases stretch to, in pixels. */
+/** Height and width that `detect` stretches to where the subject has no size, in pixels. */
 const DETECT_SIZE = [640, 640] as const;
 
 /** What a case computes, as a module: inputs by name, results by name. */
@@ -206,13 +206,13 @@ export function openOurRuntime(path: OurPath, options: OurOptions = {}): Runtime
 
   const detect = (
     request: RunRequest,
-    { model, conf }: { model: ModelSubject; conf: number },
+    { model, conf, size = DETECT_SIZE }: Extract<Subject, { kind: "detect" }>,
   ): Map<string, HostTensor> => {
     const found = new Map<string, HostTensor>();
     for (const [name, bytes] of request.inputs) {
       if (!name.startsWith("picture.")) continue;
       const pixels = decodeBytes(bytes, name);
-      const inputs = new Map([["images", toImages(pixels, DETECT_SIZE)]]);
+      const inputs = new Map([["images", toImages(pixels, size)]]);
       const raw = compute({ ...request, subject: { kind: "model", model }, inputs, outputs: ["output0"] });
       const boxes = toDetections(need(raw, "output0", name), conf, [pixels.height, pixels.width]);
       found.set(name.replace("picture.", "detections."), boxes);

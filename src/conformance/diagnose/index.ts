@@ -12,6 +12,7 @@ import { ACTIVATION } from "./activation.ts";
 import { ATTENTION } from "./attention.ts";
 import { BLOCKS } from "./blocks.ts";
 import { BOXES } from "./boxes.ts";
+import { Budget, type Stop } from "./budget.ts";
 import { CONVOLUTION } from "./convolution.ts";
 import { DECODER } from "./decoder.ts";
 import { DETECTIONS, explainsRows } from "./detections.ts";
@@ -24,7 +25,7 @@ import { PICTURE } from "./picture.ts";
 import { type Problem, problemOf, type Whole } from "./problem.ts";
 import { SAMPLING } from "./sampling.ts";
 import { TRAFFIC } from "./traffic.ts";
-import { explainedBy, isOff, meanOf, sameShape, shareOf, type View } from "./view.ts";
+import { explainedBy, isOff, meanOf, positionOf, sameShape, shareOf, type View } from "./view.ts";
 
 export type { Evidence } from "./evidence.ts";
 
@@ -49,8 +50,10 @@ export const SYMPTOMS: readonly Symptom[] = [...BOXES, ...NUMERIC, ...LAYOUT];
 export interface DiagnoseOptions {
   /** Where the golden computation is done again: the reference backend unless said, for stages and networks WASM. */
   readonly backend?: Backend;
-  /** Milliseconds after which no further guess is tried, far above what a case of the kit takes. 60000 unless said. */
-  readonly budget?: number;
+  /** The most that is computed, in multiply-adds and elements that go in: it does not depend on the machine. 4e11 unless said. */
+  readonly work?: number;
+  /** An emergency stop, which no run of the kit should come to: seconds after which no further guess is tried. 3600 unless said. */
+  readonly seconds?: number;
   /** The most diagnoses that are given. 5 unless said. */
   readonly most?: number;
 }
@@ -67,8 +70,20 @@ interface Tried {
 /** A guess that was planted. */
 interface Planted extends Tried {
   readonly guess: Guess;
+  /** The mistake's place in the list. */
+  readonly place: number;
   readonly predicted: Whole;
+  /** The share of the difference that it leaves; above 1 where it makes things worse. */
+  readonly leaves: number;
 }
+
+/**
+ * What a diagnosis may do unless said: 120 runs of the largest detector at 160 x 160, some minutes on one core. One layer or block
+ * of the kit takes 2e9 at most, a tensor early in a network 4e10.
+ */
+const WORK = 4e11;
+/** Far beyond what that takes on any machine. */
+const SECONDS = 3600;
 
 /** From here on a guess is worth telling. */
 const WORTH = 0.5;
@@ -79,51 +94,95 @@ const ROUNDING = 1e-8;
 
 /** The mistakes that would give what was got, the likeliest first. What nothing explains comes as "unknown", with its pattern. */
 export function diagnose(evidence: Evidence, options: DiagnoseOptions = {}): Diagnosis[] {
-  const { backend = backendFor(evidence), budget = 60_000, most = 5 } = options;
+  const { backend = backendFor(evidence), work = WORK, seconds = SECONDS, most = 5 } = options;
+  const budget = new Budget(work, seconds);
   const seen = viewOf(evidence);
   if (!differs(seen)) return [];
   const { subject, inputs, parameters, name, output = 0 } = evidence;
-  const end = performance.now() + budget;
   // In a network the first tensor that departs tells of its own module; what spreads from elsewhere is looked for next.
   const scopes = subject.kind === "stage" || subject.kind === "model" ? [true, false] : [false];
   let found: Tried[] = [];
   let shown = seen;
   for (const local of scopes) {
-    const start = performance.now();
     const problem = problemOf(subject, inputs, parameters, { name, output, local }, backend);
-    const base = problem && rightOf(problem, seen);
-    if (problem === undefined || base === undefined) break;
-    shown = { ...seen, right: base.data, positions: undefined };
-    // A computation so long that hardly a guess could be tried is left alone.
-    if (performance.now() - start > budget / 8) break;
-    found = [...found, ...planted(shown, problem, end)];
+    if (problem === undefined) break;
+    try {
+      const base = rightOf(problem, seen);
+      budget.spend(problem.work);
+      if (base === undefined) break;
+      shown = { ...seen, right: base.data, positions: undefined };
+      // A computation so long that hardly a guess could be tried is left alone.
+      if (!budget.allows(8 * problem.work)) break;
+      found = [...found, ...planted(shown, problem, budget)];
+    } finally {
+      problem.dispose();
+    }
     if (best(found) >= ENOUGH) break;
   }
-  return ranked([...found, ...symptomsOf(shown)], shown, most);
+  // Pictures' detections are sets: rows that stand at the same place have nothing to do with each other.
+  const symptoms = subject.kind === "detect" ? [] : symptomsOf(shown);
+  const diagnoses = ranked([...found, ...symptoms], shown, most);
+  return budget.stop === undefined || diagnoses.length === 0
+    ? diagnoses
+    : stopped(diagnoses, budget.stop, { work, seconds });
+}
+
+/** Says of a search that it did not come to its end. */
+function stopped(
+  [first, ...others]: readonly Diagnosis[],
+  stop: Stop,
+  { work, seconds }: Required<Pick<DiagnoseOptions, "work" | "seconds">>,
+): Diagnosis[] {
+  const why =
+    stop === "time"
+      ? `the search was stopped after ${seconds} s: on a faster or idle machine it may say something else`
+      : `the search ended at its budget of ${work.toExponential(0)} multiply-adds: not everything was tried`;
+  return [{ ...first, because: `${first.because}; ${why}`, stopped: stop }, ...others];
 }
 
 /** Every mistake that a computation offers, one at a time; two at once where one leaves something. */
-function planted(view: View, problem: Problem, end: number): Tried[] {
+function planted(view: View, problem: Problem, budget: Budget): Tried[] {
   const tried: Planted[] = [];
-  for (const mistake of MISTAKES) {
-    for (const guess of mistake.guesses(problem)) {
-      if (performance.now() > end) return tried;
-      const predicted = problem.run([guess.change]);
-      if (predicted === undefined || isAlike(view, predicted)) continue;
-      const explains = explainsWhole(view, problem, predicted);
-      const one = { names: [mistake.name], says: [guess.says], mends: [mistake.mend], explains, fitted: 0 };
-      tried.push({ ...one, guess, predicted });
-    }
+  for (const { mistake, guess, place } of inTurns(problem)) {
+    if (!budget.allows(problem.work)) break;
+    const predicted = problem.run([guess.change]);
+    budget.spend(predicted === undefined ? problem.idle : problem.work);
+    if (predicted === undefined || isAlike(view, predicted)) continue;
+    const explains = explainsWhole(view, problem, predicted);
+    const one = { names: [mistake.name], says: [guess.says], mends: [mistake.mend], explains, fitted: 0 };
+    tried.push({ ...one, guess, place, predicted, leaves: leavesOf(view, predicted) ?? 1 - explains });
   }
+  tried.sort((a, b) => a.place - b.place); // stable: a mistake's guesses stay in their order
   const byEffect = [...tried].sort((a, b) => b.explains - a.explains);
   const symptom = best([...symptomsOf(view)].filter(({ fitted }) => fitted === 0));
   const alone = Math.max(best(tried), symptom);
-  if (alone < ENOUGH) return [...tried, ...pairs(view, problem, tried, end)];
+  if (alone < ENOUGH) return [...tried, ...pairs(view, problem, tried, budget)];
   // Nearly all is explained; what is left may still be out of tolerance, then something small comes on top.
   const [first] = byEffect;
   if (symptom > ENOUGH || first === undefined || !leavesSome(view, first.predicted)) return tried;
-  const soon = Math.min(end, performance.now() + (end - performance.now()) / 3);
-  return [...tried, ...pairs(view, problem, tried, soon)];
+  return [...tried, ...pairs(view, problem, tried, budget, (2 / 3) * budget.left)];
+}
+
+/**
+ * The first guess of every mistake, then the second of every one, and so on: the likeliest comes first, and where the budget does
+ * not last no mistake is left out. `place` is the mistake's among {@link MISTAKES}.
+ */
+function* inTurns(problem: Problem): Iterable<{ mistake: Mistake; guess: Guess; place: number }> {
+  let waiting = MISTAKES.map((mistake, place) => ({
+    mistake,
+    place,
+    guesses: mistake.guesses(problem)[Symbol.iterator](),
+  }));
+  while (waiting.length > 0) {
+    const more: typeof waiting = [];
+    for (const one of waiting) {
+      const { done, value } = one.guesses.next();
+      if (done) continue;
+      more.push(one);
+      yield { mistake: one.mistake, guess: value, place: one.place };
+    }
+    waiting = more;
+  }
 }
 
 let wasm: Backend | undefined;
@@ -207,6 +266,13 @@ function explainsWhole(view: View, problem: Problem | undefined, predicted: Whol
   return explains > 0.9 ? explains : 0; // two maps of one scene are alike anyway
 }
 
+/** What of the difference a predicted tensor leaves, where elements can be compared one by one. */
+function leavesOf(view: View, predicted: Whole): number | undefined {
+  if (!sameShape(view) || predicted.shape.join() !== view.shape.join()) return undefined;
+  const { difference, residual } = shareOf(view, (i) => predicted.data[positionOf(view, i)]);
+  return difference > 0 ? residual / difference : undefined;
+}
+
 function* symptomsOf(view: View): Iterable<Tried> {
   for (const symptom of SYMPTOMS) {
     for (const { explains, says, fitted = 0 } of symptom.find(view)) {
@@ -221,16 +287,25 @@ const best = (tried: readonly Tried[]): number =>
 
 /** Guesses that others are joined to. */
 const SEEDS = 8;
+/** What looking for all symptoms costs, an element. */
+const LOOKING = 100;
 
 /** A second mistake must leave less than a third of what one leaves. */
 const isBetter = (both: number, alone: number): boolean => 1 - both < (1 - alone) / 3;
 
 /** Two at once: the best guesses with every other, and with every symptom of what they leave. */
-function pairs(view: View, problem: Problem, guesses: readonly Planted[], end: number): Tried[] {
+function pairs(
+  view: View,
+  problem: Problem,
+  guesses: readonly Planted[],
+  budget: Budget,
+  reserve = 0,
+): Tried[] {
   const found: Tried[] = [];
   const seeds = [...guesses].sort((a, b) => b.explains - a.explains).slice(0, SEEDS);
   for (const seed of seeds) {
-    if (performance.now() > end) break;
+    if (!budget.allows(LOOKING * view.right.length, reserve)) break;
+    budget.spend(LOOKING * view.right.length);
     if (seed.predicted.data.length === view.right.length) {
       const left: View = {
         ...view,
@@ -243,7 +318,7 @@ function pairs(view: View, problem: Problem, guesses: readonly Planted[], end: n
         if (names[0] === "shifted") continue;
         // What is fitted would undo whatever the seed did: only a seed that helps by itself may be joined to it.
         if (fitted > 0 && seed.explains < 0.1) continue;
-        const both = 1 - (1 - seed.explains) * (1 - explains);
+        const both = 1 - seed.leaves * (1 - explains);
         if (!isBetter(both, seed.explains)) continue;
         found.push({
           names: [...seed.names, ...names],
@@ -257,9 +332,10 @@ function pairs(view: View, problem: Problem, guesses: readonly Planted[], end: n
   }
   for (const seed of seeds) {
     for (const other of guesses) {
-      if (performance.now() > end) return found;
       if (other.names[0] === seed.names[0]) continue;
+      if (!budget.allows(problem.work, reserve)) return found;
       const predicted = problem.run([seed.guess.change, other.guess.change]);
+      budget.spend(predicted === undefined ? problem.idle : problem.work);
       if (predicted === undefined) continue;
       const explains = explainsWhole(view, problem, predicted);
       if (!isBetter(explains, Math.max(seed.explains, other.explains))) continue;

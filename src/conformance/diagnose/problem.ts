@@ -5,28 +5,27 @@
 import type { Backend } from "../../backend/backend.ts";
 import { withScope } from "../../backend/scope.ts";
 import { traceModules } from "../../inspect/trace.ts";
-import { type AnyModule, type Module, replaceTensor } from "../../nn/index.ts";
+import type { AnyModule, Module } from "../../nn/index.ts";
 import { type Tensor, Tensor as TensorClass } from "../../tensor/tensor.ts";
 import { Attributes } from "../adapters/attributes.ts";
 import { callModule, namedResults } from "../adapters/call.ts";
 import { buildModule, canonicalName, shapesAmong } from "../adapters/modules.ts";
 import { buildNetwork, networkResults, runStage } from "../adapters/networks.ts";
 import { runOperator } from "../adapters/operators.ts";
-import { toTensor } from "../adapters/tensors.ts";
 import type { HostTensor, HostTensors } from "../host-tensor.ts";
-import type { Json, Subject } from "../manifest.ts";
+import type { Subject } from "../manifest.ts";
 import type { NumberArray } from "../numbers.ts";
+import { elementsOf, multiplyAddsOf, prefixOf, withoutNumbers } from "./cost.ts";
 import { type DetectionReading, detectionsBy } from "./detections.ts";
+import { type Keywords, layerOf } from "./operator-layers.ts";
 import { type PictureReading, pictureBy } from "./picture.ts";
+import { SharedTensors } from "./shared-tensors.ts";
 
 /** A whole tensor of numbers, row-major. */
 export interface Whole {
   readonly shape: readonly number[];
   readonly data: NumberArray;
 }
-
-/** Keyword arguments. */
-export type Keywords = { readonly [key: string]: Json };
 
 /** What is done differently. What a change does not name stays as it is. */
 export interface Change {
@@ -54,57 +53,15 @@ export interface Problem {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** Does it with the changes, one after another; undefined where one does not apply or the result cannot be computed. */
   run(changes: readonly Change[]): Whole | undefined;
+  /** What a run costs, by shapes alone: multiply-adds, and elements that go in. */
+  readonly work: number;
+  /** What a run costs whose changes do not apply. */
+  readonly idle: number;
+  /** Frees what runs share. */
+  dispose(): void;
   /** Whether a module tree holds what `test` looks for; false for operators. */
   has(test: (module: AnyModule) => boolean): boolean;
 }
-
-/** Layers that operators become: the class, its arguments from the operator's tensors and attributes, and its parameters. */
-const LAYERS: Readonly<
-  Record<string, (shapes: Shapes, a: Keywords) => { name: string; args: Keywords } | undefined>
-> = {
-  conv2d: (shapes, a) => {
-    const weight = shapes.get("weight");
-    if (weight?.length !== 4) return undefined;
-    const { stride = 1, padding = 0, dilation = 1, groups = 1 } = a;
-    const [out, per, ...kernel] = weight;
-    const args = { in_channels: per * Number(groups), out_channels: out, kernel_size: kernel };
-    return { name: "Conv2d", args: { ...args, stride, padding, dilation, groups, bias: shapes.has("bias") } };
-  },
-  linear: (shapes) => {
-    const weight = shapes.get("weight");
-    if (weight?.length !== 2) return undefined;
-    return {
-      name: "Linear",
-      args: { in_features: weight[1], out_features: weight[0], bias: shapes.has("bias") },
-    };
-  },
-  batch_norm: (shapes, a) => {
-    const mean = shapes.get("running_mean");
-    if (mean === undefined || shapes.get("input")?.length !== 4) return undefined;
-    const affine = shapes.has("weight");
-    return {
-      name: "BatchNorm2d",
-      args: { num_features: mean[0], eps: a.eps ?? 1e-5, affine, bias: shapes.has("bias") },
-    };
-  },
-  layer_norm: (shapes, a) => ({
-    name: "LayerNorm",
-    args: {
-      normalized_shape: a.normalized_shape,
-      eps: a.eps ?? 1e-5,
-      elementwise_affine: shapes.has("weight"),
-      bias: shapes.has("bias"),
-    },
-  }),
-  relu: () => ({ name: "ReLU", args: {} }),
-  relu6: () => ({ name: "ReLU6", args: {} }),
-  silu: () => ({ name: "SiLU", args: {} }),
-  sigmoid: () => ({ name: "Sigmoid", args: {} }),
-  gelu: (_shapes, a) => ({ name: "GELU", args: { approximate: a.approximate ?? "none" } }),
-  softmax: (_shapes, a) => ({ name: "Softmax", args: { dim: a.dim } }),
-};
-
-type Shapes = ReadonlyMap<string, readonly number[]>;
 
 /** Which result of a computation: by name, else by place. */
 export interface Wanted {
@@ -126,8 +83,7 @@ export function problemOf(
   if (subject.kind === "operator") {
     const { name, attributes } = subject;
     const given = new Map<string, HostTensor>([...inputs, ...parameters]);
-    const shapes = new Map([...given].map(([key, tensor]) => [key, tensor.shape]));
-    const layer = Object.hasOwn(LAYERS, name) ? LAYERS[name](shapes, attributes) : undefined;
+    const layer = layerOf(name, new Map([...given].map(([key, { shape }]) => [key, shape])), attributes);
     if (layer === undefined) return operatorProblem(name, attributes, given, wanted, backend);
     const [first, ...others] = given;
     return layerProblem(layer.name, layer.args, new Map([first]), new Map(others), wanted, backend);
@@ -144,24 +100,24 @@ export function problemOf(
       kind: subject.kind,
       attributes: {},
       inputs,
-      build: () => {
-        const network = buildNetwork(subject.model) as unknown as AnyModule;
-        // A stage comes with its own parameters and none else; what lacks some cannot be run.
-        const complete = fill(network, parameters, backend);
-        return complete || subject.kind === "stage" ? network : undefined;
-      },
+      parameters,
+      wanted,
+      build: () => buildNetwork(subject.model) as unknown as AnyModule,
+      // A stage comes with its own parameters and none else.
+      partial: subject.kind === "stage",
       scope: wanted.local ? (network) => submodule(network, wanted.name) : undefined,
-      call: (network, tensors) =>
-        traced(network, wanted, () => {
-          if (subject.kind === "stage")
-            return runStage(network as never, subject.first, subject.last, tensors);
-          const [images] = tensors.values();
-          return networkResults(network, (network as unknown as Module<[Tensor], unknown>).call(images));
-        }),
+      call: (network, tensors) => {
+        if (subject.kind === "stage") return runStage(network as never, subject.first, subject.last, tensors);
+        const [images] = tensors.values();
+        return networkResults(network, (network as unknown as Module<[Tensor], unknown>).call(images));
+      },
     },
     backend,
   );
 }
+
+/** Operations that unpacking a byte of a picture file takes, about: some pixels, some tens of operations each. */
+const DECODING = 100;
 
 function pictureProblem(size: readonly [number, number], inputs: HostTensors): Problem | undefined {
   const [bytes] = inputs.values();
@@ -172,7 +128,10 @@ function pictureProblem(size: readonly [number, number], inputs: HostTensors): P
     attributes: {},
     shapes: new Map(),
     has: () => false,
+    work: DECODING * bytes.data.length + 3 * size[0] * size[1],
+    idle: 0,
     run: (changes) => readings(changes, "picture", (reading) => pictureBy(bytes.data, size, reading)),
+    dispose: () => undefined,
   };
 }
 
@@ -189,10 +148,13 @@ function detectionProblem(
     attributes: {},
     shapes: new Map(),
     has: () => false,
+    work: raw.data.length + raw.shape[1] ** 2, // overlaps of all pairs
+    idle: 0,
     run: (changes) =>
       readings(changes, "detections", (reading) =>
         detectionsBy(raw.data, raw.shape[2], picture, { conf, ...reading }),
       ),
+    dispose: () => undefined,
   };
 }
 
@@ -223,31 +185,11 @@ function layerProblem(
   wanted: Wanted,
   backend: Backend,
 ): Problem {
-  const build = (): AnyModule | undefined => {
-    const module = buildModule(kind, args);
-    return fill(module, parameters, backend) ? module : undefined;
-  };
-  const call: ModuleParts["call"] = (module, tensors) =>
-    traced(module, wanted, () =>
-      namedResults(callModule(module, { tensors, shapes: shapesAmong(args), backend })),
-    );
-  return moduleProblem({ kind, attributes: args, inputs, build, call }, backend);
+  const build = (): AnyModule => buildModule(kind, args);
+  const call: ModuleParts["call"] = (module, tensors, where) =>
+    namedResults(callModule(module, { tensors, shapes: shapesAmong(args), backend: where }));
+  return moduleProblem({ kind, attributes: args, inputs, parameters, wanted, build, call }, backend);
 }
-
-/** Gives a module its parameters; false where one is missing that inference reads. */
-function fill(module: AnyModule, parameters: HostTensors, backend: Backend): boolean {
-  let complete = true;
-  for (const slot of [...module.slots()]) {
-    const host = parameters.get(slot.name);
-    if (host !== undefined && host.data.length === slot.tensor.size) {
-      replaceTensor(slot, toTensor({ ...host, shape: slot.tensor.shape } as HostTensor, backend));
-    } else if (!NEVER_RUN.test(slot.name)) complete = false;
-  }
-  return complete;
-}
-
-/** Entries of state dicts that inference does not read. */
-const NEVER_RUN = /num_batches_tracked$|denoising_class_embed|dec_score_head\.\d|layer5/;
 
 function operatorProblem(
   kind: string,
@@ -256,19 +198,22 @@ function operatorProblem(
   wanted: Wanted,
   backend: Backend,
 ): Problem {
+  const idle = elementsOf(given);
+  const shared = new SharedTensors(given, backend);
   return {
     form: "operator",
     kind,
     attributes,
     shapes: new Map([...given].map(([name, tensor]) => [name, tensor.shape])),
     has: () => false,
+    work:
+      idle + multiplyAddsOf(() => runOperator(kind, withoutNumbers(given), new Attributes(kind, attributes))),
+    idle,
     run: (changes) => {
       if (changes.some((change) => change.module !== undefined)) return undefined;
       return attempt(() => {
         let a = attributes;
-        let tensors: ReadonlyMap<string, Tensor> = new Map(
-          [...given].map(([name, x]) => [name, toTensor(x, backend)]),
-        );
+        let tensors = shared.all();
         for (const change of changes) {
           a = change.attributes?.(a) ?? a;
           tensors = change.tensors?.(tensors) ?? tensors;
@@ -278,6 +223,7 @@ function operatorProblem(
         return pick(namedResults(runOperator(kind, tensors, new Attributes(kind, a))), wanted);
       });
     },
+    dispose: () => shared.dispose(),
   };
 }
 
@@ -288,21 +234,37 @@ interface ModuleParts {
   readonly kind: string;
   readonly attributes: Keywords;
   readonly inputs: HostTensors;
-  readonly build: () => AnyModule | undefined;
-  readonly call: (module: AnyModule, tensors: ReadonlyMap<string, Tensor>) => Tensor | Whole | undefined;
+  readonly parameters: HostTensors;
+  /** Whether it can be run although parameters are missing. */
+  readonly partial?: boolean;
+  readonly wanted: Wanted;
+  /** The module with shapes alone. */
+  readonly build: () => AnyModule;
+  /** Its results by name; `backend` is where modules without inputs make theirs. */
+  readonly call: (
+    module: AnyModule,
+    tensors: ReadonlyMap<string, Tensor>,
+    backend: Backend,
+  ) => [string, Tensor][];
 }
 
 function moduleProblem(parts: ModuleParts, backend: Backend): Problem {
-  const { kind, attributes, inputs, build, call, scope = (root): AnyModule | undefined => root } = parts;
+  const { kind, attributes, inputs, parameters, partial = false, wanted, call } = parts;
+  const { scope = (root): AnyModule | undefined => root } = parts;
+  const [given, weights] = [new SharedTensors(inputs, backend), new SharedTensors(parameters, backend)];
   let tree: readonly AnyModule[] | undefined;
+  const prefix = prefixOf(parts, wanted.name);
+  const idle = elementsOf(inputs) + [...prefix.read.values()].reduce((sum, n) => sum + n, 0);
   return {
     form: "module",
     kind,
     attributes,
     shapes: new Map([...inputs].map(([name, tensor]) => [name, tensor.shape])),
+    work: idle + prefix.multiplyAdds,
+    idle,
     has: (test) => {
       try {
-        const root = tree === undefined ? build() : undefined;
+        const root = tree === undefined ? parts.build() : undefined;
         tree ??= [...((root && scope(root))?.namedModules() ?? [])].map(([, module]) => module);
       } catch {
         tree = [];
@@ -311,12 +273,11 @@ function moduleProblem(parts: ModuleParts, backend: Backend): Problem {
     },
     run: (changes) => {
       if (changes.some((change) => change.attributes ?? change.operator)) return undefined;
-      return attempt(() => {
-        const module = build();
-        if (module === undefined) return undefined;
-        let tensors: ReadonlyMap<string, Tensor> = new Map(
-          [...inputs].map(([name, x]) => [name, toTensor(x, backend)]),
-        );
+      let module: AnyModule | undefined;
+      const whole = attempt(() => {
+        module = parts.build();
+        if (!weights.fill(module, prefix.read) && !partial) return undefined;
+        let tensors = given.all();
         for (const change of changes) {
           if (change.module !== undefined) {
             const place = scope(module);
@@ -324,8 +285,15 @@ function moduleProblem(parts: ModuleParts, backend: Backend): Problem {
           }
           tensors = change.tensors?.(tensors) ?? tensors;
         }
-        return call(module, tensors);
+        const root = module;
+        return traced(root, { ...wanted, times: prefix.times }, () => call(root, tensors, backend));
       });
+      if (module !== undefined) weights.disposeOthers(module);
+      return whole;
+    },
+    dispose: () => {
+      given.dispose();
+      weights.dispose();
     },
   };
 }
@@ -343,18 +311,29 @@ function submodule(root: AnyModule, name: string): AnyModule | undefined {
   }
 }
 
+/** Ends a run that has given what was wanted of it. */
+class Arrived extends Error {}
+
 /** The wanted tensor of a run: a result, or what a module inside gave, which lives as long as the call and is copied there. */
 function traced(
   module: AnyModule,
-  wanted: Wanted,
+  wanted: Wanted & { readonly times: number },
   run: () => [string, Tensor][],
 ): Tensor | Whole | undefined {
   let inner: Whole | undefined;
-  const results = traceModules(module, run, (path, x) => {
-    if (path === wanted.name) inner = wholeOf(x);
-  });
-  const named = results.find(([key]) => key === wanted.name);
-  return named?.[1] ?? inner ?? pick(results, wanted);
+  let times = 0;
+  try {
+    const results = traceModules(module, run, (path, x) => {
+      if (path !== wanted.name) return;
+      inner = wholeOf(x);
+      if (++times === wanted.times) throw new Arrived(); // what comes after it is not looked at
+    });
+    const named = results.find(([key]) => key === wanted.name);
+    return named?.[1] ?? inner ?? pick(results, wanted);
+  } catch (error) {
+    if (error instanceof Arrived) return inner;
+    throw error;
+  }
 }
 
 /** A mistake may make a computation impossible (shapes that do not fit): then there is no result. */

@@ -130,6 +130,7 @@ export function isOff(view: View, i: number): boolean {
   const x = view.right[i];
   const y = view.got[positionOf(view, i)];
   if (Object.is(x, y) || x === y) return false;
+  if (!Number.isFinite(x)) return true; // a share of infinity would allow anything
   return !(Math.abs(y - x) <= view.abs + view.rel * Math.abs(x));
 }
 

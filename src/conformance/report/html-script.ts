@@ -30,6 +30,15 @@ export const PAGE_SCRIPT = `
     }
   };
   addEventListener("hashchange", open);
+  // On paper what fails is open, also where it was closed on the screen.
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = cases.filter((one) => !one.open && /^(failed|error|unexpected-pass)$/.test(one.dataset.status));
+    for (const one of closed) one.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const one of closed) one.open = false;
+  });
   apply();
   open();
 })();

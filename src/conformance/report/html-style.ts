@@ -99,8 +99,27 @@ figcaption{color:var(--soft);font-size:13px}
 footer{color:var(--soft);font-size:13px;padding-top:26px;padding-bottom:40px}
 .skip{position:absolute;left:-999px}.skip:focus{left:12px;top:12px;background:var(--card);padding:8px 12px;z-index:1}
 :focus-visible{outline:2px solid var(--blue);outline-offset:2px;border-radius:3px}
-@media(max-width:720px){header,main,footer{padding-left:14px;padding-right:14px}.case>summary{flex-wrap:wrap}.case>summary .title{flex-basis:100%;white-space:normal;order:9}h1{font-size:23px}.barcell{min-width:70px}}
-@media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--faint:#eee;--good:#0a5c33;--bad:#a11;--warn:#7a5200;--note:#555;--blue:#1d4f8a;--code:#eee}
-.filters,.skip{display:none}.case,.first,tr,.causes li{break-inside:avoid}body{font-size:11px}.case[data-status=passed]:not([open]){border:0}
-*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media(max-width:720px){header,main,footer{padding-left:14px;padding-right:14px}h1{font-size:23px}
+.first{padding:2px 14px 14px}.body{padding:4px 10px 12px}th,td{padding:5px 7px}
+.barcell,.levels thead th:nth-child(2),.levels tr>:last-child{display:none}.levels .title{display:block}
+.case>summary{flex-wrap:wrap;column-gap:8px;row-gap:2px;padding:8px 30px 8px 10px;position:relative}
+.case>summary .id{overflow-wrap:anywhere}.status,.err{min-width:0}
+.case>summary::after{position:absolute;right:12px;top:16px}
+.case>summary .title{flex-basis:100%;white-space:normal}
+.chart{overflow-x:auto}.chart svg{min-width:680px}
+.tensors th[scope=row]{min-width:120px}.tensors td:nth-child(3){min-width:0}.logbar{display:none}
+.noterow span{position:sticky;left:7px;display:inline-block;max-width:calc(100vw - 64px)}}
+@media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--faint:#eee;--good:#0a5c33;--bad:#a11;--warn:#7a5200;--note:#555;--blue:#1d4f8a;--code:#eee}
+@page{margin:14mm 12mm}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+body{font-size:10.5px}header,main,footer{max-width:none;padding-left:0;padding-right:0}header{padding-top:0}footer{padding-top:8px;padding-bottom:0;break-inside:avoid}
+h1{font-size:20px}h2{font-size:14px;margin:18px 0 8px;break-after:avoid}.tile b{font-size:14px}.where{font-size:12px}
+table,figcaption,footer,.status,.err{font-size:9.5px}thead th,.rule,.tensors .noterow td{font-size:9px}.tensors th[scope=row]{font-size:9px;min-width:0}
+th,td{padding:2px 5px}.tensors td:nth-child(3){min-width:0}.logbar{width:40px;margin-right:4px}
+.scroll,.chart{overflow:visible}.mode{font-size:7.5px;padding:0 4px}.filters,.skip,.case>summary::after{display:none}
+.first,.facts,.causes li,.chart,tr,.case:not([open]){break-inside:avoid}
+.case>summary,.facts,.causes,thead,.noted{break-after:avoid}
+.case{border-radius:0;margin:0 0 4px}.case>summary{padding:3px 8px}.body{padding:2px 8px 6px}.case>summary .title{white-space:normal}
+.case:is(.s-failed,.s-error,.s-unexpected-pass)::details-content{content-visibility:visible;display:block;block-size:auto}
+.case:not(.s-failed,.s-error,.s-unexpected-pass){border-width:0 0 1px}.case:not([open])>summary{padding:1px 8px}}
 `;

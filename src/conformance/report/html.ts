@@ -17,6 +17,7 @@ import {
   isOutside,
   LEVEL_NAMES,
   numberText,
+  ranNone,
   relativeError,
   STATUSES,
   secondsText,
@@ -28,7 +29,8 @@ import {
 export function reportHtml(run: RunVerdict): string {
   const counts = countsOf(run.cases);
   const bad = run.cases.filter(({ status }) => isBad(status)).length;
-  const title = `${bad === 0 ? "conforms" : `${bad} of ${run.cases.length} cases fail`}: ${run.runtime}`;
+  const none = ranNone(run.cases) ? "no cases were run" : "conforms";
+  const title = `${bad === 0 ? none : `${bad} of ${run.cases.length} cases fail`}: ${run.runtime}`;
   return [
     "<!doctype html>",
     '<html lang="en">',
@@ -56,12 +58,12 @@ export function reportHtml(run: RunVerdict): string {
 }
 
 function header(run: RunVerdict, bad: number, counts: Readonly<Record<CaseStatus, number>>): string {
-  const verdict = run.cases.length === 0 ? "No cases were run" : bad === 0 ? "Conforms" : "Does not conform";
+  const verdict = ranNone(run.cases) ? "No cases were run" : bad === 0 ? "Conforms" : "Does not conform";
   const tiles = STATUSES.filter((status) => counts[status] > 0).map(
     (status) => `<li class="tile s-${status}"><b>${counts[status]}</b> ${STATUS_NAMES[status]}</li>`,
   );
   return [
-    `<header class="${bad === 0 ? "good" : "bad"}">`,
+    `<header class="${bad > 0 ? "bad" : ranNone(run.cases) ? "none" : "good"}">`,
     `<p class="kicker">Conformance report</p>`,
     `<h1><span class="verdict">${verdict}</span> <span class="runtime">${e(run.runtime)}</span></h1>`,
     `<p class="meta">kit ${e(run.kit)} · ${e(dateText(run.started))} · ${secondsText(run.seconds)} · ${run.cases.length} cases</p>`,
@@ -277,7 +279,9 @@ function row(tensor: TensorVerdict, first: boolean): string {
     Boolean,
   );
   const note =
-    remarks.length === 0 ? "" : `<tr class="noterow"><td colspan="10">${e(remarks.join("; "))}</td></tr>`;
+    remarks.length === 0
+      ? ""
+      : `<tr class="noterow"><td colspan="10"><span>${e(remarks.join("; "))}</span></td></tr>`;
   const kind = `t-${status}${first ? " diverges" : ""}${note === "" ? "" : " noted"}`;
   return `<tr class="${kind}"><th scope="row">${e(name).replaceAll(".", ".<wbr>")}${mode === "forced" ? ' <span class="mode">forced</span>' : ""}</th><td class="result">${status}</td>${cells}<td class="rule">${e(rule)}</td></tr>${note}`;
 }

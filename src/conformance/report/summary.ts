@@ -59,6 +59,11 @@ export function isBad(status: CaseStatus): boolean {
   return status === "failed" || status === "error" || status === "unexpected-pass";
 }
 
+/** Whether the runtime could do nothing of what was asked for: then it neither conforms nor fails. */
+export function ranNone(cases: readonly CaseVerdict[]): boolean {
+  return cases.every(({ status }) => status === "unsupported");
+}
+
 /** "3 failed, 1 error, 2 unsupported, 272 passed". */
 export function countsText(counts: Readonly<Record<CaseStatus, number>>): string {
   const parts = STATUSES.filter((status) => counts[status] > 0).map(

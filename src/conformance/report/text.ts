@@ -6,6 +6,7 @@ import {
   divergenceLines,
   isBad,
   LEVEL_NAMES,
+  ranNone,
   STATUSES,
   secondsText,
   summarise,
@@ -36,7 +37,7 @@ export function reportText(run: RunVerdict, options: TextOptions = {}): string {
   }
   lines.push(`${run.runtime} on kit ${run.kit}, ${secondsText(run.seconds)}`, "");
   lines.push(...table(run));
-  const verdict = bad.length === 0 ? "conforms" : "does not conform";
+  const verdict = bad.length > 0 ? "does not conform" : ranNone(run.cases) ? "no cases were run" : "conforms";
   lines.push("", ...wrap(`${verdict}: ${countsText(countsOf(run.cases))}`, width, "", "  "));
   return `${lines.join("\n")}\n`;
 }

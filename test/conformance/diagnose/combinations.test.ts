@@ -151,6 +151,21 @@ describe("faint mistakes", () => {
   });
 });
 
+describe("a mistake and its undoing", () => {
+  it("explain nothing: an element-wise operator that is a little off has no wrong layout", () => {
+    const map = operator("gelu", {}, { input: normal("map", [1, 6, 7, 9], 1.5) });
+    const right = rightIn(map);
+    const off = normal("off", right.shape, 1e-6).data;
+    const wrong = f32(
+      right.shape,
+      Float32Array.from(right.data as Float32Array, (v, i) => v + Number(off[i])),
+    );
+    const found = diagnosed(map, wrong, { bound: { abs: 3e-7, rel: 0 } });
+    expect(names(found), JSON.stringify(found)).not.toContain("layout");
+    expect(found[0].mistake).toBe("unknown");
+  });
+});
+
 describe("a mistake that is not in the list", () => {
   it("is unknown, and its place is told: every second column of a convolution", () => {
     const right = rightIn(conv(1));
@@ -162,6 +177,16 @@ describe("a mistake that is not in the list", () => {
     const found = diagnosed(conv(1), wrong);
     expect(found[0].mistake, JSON.stringify(found)).toBe("unknown");
     expect(found[0].because).toContain("only columns 11 of 12");
+  });
+});
+
+describe("an infinite golden", () => {
+  it("is missed by any number: a tolerance relative to infinity allows nothing", () => {
+    const right = f32([4], [1, Number.POSITIVE_INFINITY, 2, 3]);
+    const scene: Scene = { ...conv(1), parameters: new Map(), inputs: new Map() };
+    const more = { expected: right, shape: [4] };
+    expect(diagnosed(scene, right, more)).toEqual([]);
+    expect(names(diagnosed(scene, f32([4], [1, 0, 2, 3]), more))).toContain("unknown");
   });
 });
 

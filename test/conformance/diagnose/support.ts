@@ -125,7 +125,7 @@ export function diagnosed(
   more: Partial<Evidence> = {},
   options: DiagnoseOptions = {},
 ): Diagnosis[] {
-  return diagnose(evidenceOf(scene, rounded(wrong), more), { budget: 60_000, ...options });
+  return diagnose(evidenceOf(scene, rounded(wrong), more), options);
 }
 
 /** Names of the mistakes, the likeliest first. */

@@ -177,6 +177,18 @@ describe("HTML", () => {
     expect(html).toContain('id="case-L2-narrow-neck"');
     expect(html).toContain("ReLU stands for ReLU6: this explains all of the difference.");
   });
+  it("does not say that what could do nothing conforms", () => {
+    const none = { ...run, cases: [one("L0/x/1", "unsupported")] };
+    expect(reportHtml(none)).toContain('<span class="verdict">No cases were run</span>');
+    expect(reportText(none)).toContain("no cases were run: 1 unsupported");
+  });
+  it("is on paper light, with whole tables and all that fails open, whatever the screen shows", () => {
+    const paper = html.slice(html.indexOf("@media print"), html.indexOf("</style>"));
+    expect(paper).toMatch(/:root\{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000/);
+    expect(paper).toMatch(/\.scroll[^{]*\{overflow:visible\}/);
+    expect(paper).toMatch(/\.s-failed[^{]*::details-content\{content-visibility:visible/);
+    expect(html).toMatch(/addEventListener\("beforeprint"/);
+  });
   it("draws the errors along the depth: dots, rings for forced, crosses for what has no numbers", () => {
     expect(html.match(/<circle class="chained/g)).toHaveLength(4);
     expect(html.match(/<circle class="forced out"/g)).toHaveLength(1);
