@@ -12,6 +12,8 @@ import sys
 import numpy as np
 import torch
 
+torch.backends.mkldnn.enabled = False  # oneDNN's GELU gives NaN for infinity on processors with AVX-512
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 KIT = os.path.normpath(os.path.join(HERE, ".."))
 ROOT = os.path.normpath(os.path.join(KIT, ".."))

@@ -22,10 +22,13 @@ const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 export class Arguments {
   /** Words that are no options, in order. */
   readonly words: readonly string[];
+  /** Whether `--` stood among them. */
+  readonly terminated: boolean;
   readonly #values: ReadonlyMap<string, string | true>;
 
-  constructor(words: readonly string[], values: ReadonlyMap<string, string | true>) {
+  constructor(words: readonly string[], values: ReadonlyMap<string, string | true>, terminated = false) {
     this.words = words;
+    this.terminated = terminated;
     this.#values = values;
   }
 
@@ -128,7 +131,11 @@ export function parseArguments(argv: readonly string[], spec: ArgumentSpec): Arg
     values.set(option.name, checkValue(option, token.value, token.inlineValue));
   }
   if (!values.has("help")) checkWords(words, spec.positional);
-  return new Arguments(words, values);
+  return new Arguments(
+    words,
+    values,
+    tokens.some(({ kind }) => kind === "option-terminator"),
+  );
 }
 
 function unknownOption(typed: string, options: readonly OptionSpec[]): never {

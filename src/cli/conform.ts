@@ -12,12 +12,14 @@ import { parseNameMap } from "../conformance/name-map.ts";
 import { reportHtml } from "../conformance/report/html.ts";
 import { reportJson } from "../conformance/report/json.ts";
 import { reportJunit } from "../conformance/report/junit.ts";
+import { ranNone } from "../conformance/report/summary.ts";
 import { reportText } from "../conformance/report/text.ts";
 import type { Runtime } from "../conformance/runtime.ts";
 import { type AcceptanceResult, type PlantResult, selfTest } from "../conformance/self-test.ts";
 import { isClean, runSession } from "../conformance/session.ts";
 import { diffTraces, type TraceDiff } from "../conformance/trace-diff.ts";
 import { readTraceFile } from "../conformance/trace-file.ts";
+import type { RunVerdict } from "../conformance/verdict.ts";
 import { fail, messageOf } from "../errors.ts";
 import { writeFileWhole } from "../weights/file-source.ts";
 import type { Arguments } from "./arguments.ts";
@@ -178,6 +180,7 @@ function noCases(): never {
 async function runtimeOf(args: Arguments, command: readonly string[]): Promise<Runtime> {
   const given = (names: readonly string[]): string | undefined => names.find((name) => args.has(name));
   if (command.length === 0) {
+    if (args.terminated) fail("argument", "conform run", "a program behind --", "nothing");
     const alone = given(OF_PROGRAMS);
     if (alone) fail("argument", `--${alone}`, "a program behind --", "none");
     const threads = args.count("threads");
@@ -211,10 +214,11 @@ async function runKit(args: Arguments, command: readonly string[], terminal: Ter
       terminal.progress(`${i + 1}/${total} ${summary.id}`);
     const verdict = await runSession(kit, runtime, { ...filter, forced, expectedFailures, onCase });
     terminal.progress(undefined);
-    terminal.print(args.has("json") ? reportJson(verdict).trimEnd() : reportText(verdict).trimEnd());
+    const text = args.has("json") ? reportJson(verdict) : linesOf(verdict);
+    terminal.print(text.trimEnd());
     write(args.text("report"), () => reportHtml(verdict));
     write(args.text("junit"), () => reportJunit(verdict));
-    return isClean(verdict) ? EXIT_DONE : EXIT_FAILED;
+    return isClean(verdict) && !ranNone(verdict.cases) ? EXIT_DONE : EXIT_FAILED;
   } finally {
     terminal.progress(undefined);
     await runtime.close();
@@ -270,7 +274,7 @@ function diffText(found: TraceDiff, bad: number, terminal: Terminal): string {
   const equal = tensors.filter(({ status }) => status === "equal").length;
   const lines = [
     `${tensors.length} tensors compared: ${equal} equal, ${tensors.length - equal - bad} within, ${bad} outside`,
-    `${onlyInFirst.length} only in A, ${onlyInSecond.length} only in B`,
+    `${some(onlyInFirst)} only in A, ${some(onlyInSecond)} only in B`,
   ];
   if (firstDivergence) {
     const { name, theirs, diagnoses } = firstDivergence;
@@ -301,6 +305,18 @@ function diffText(found: TraceDiff, bad: number, terminal: Terminal): string {
     if (suggestions.length > MOST_LINES) lines.push(`# and ${suggestions.length - MOST_LINES} more`);
   }
   return lines.join("\n");
+}
+
+/** The report; a program's own words are in it. */
+function linesOf(verdict: RunVerdict): string {
+  return reportText(verdict).split("\n").map(printable).join("\n");
+}
+
+/** How many, and the first of them. */
+function some(names: readonly string[]): string {
+  if (names.length === 0) return "0";
+  const first = names.slice(0, 3).map(printable).join(", ");
+  return `${names.length} (${first}${names.length > 3 ? ", ..." : ""})`;
 }
 
 async function testKit(args: Arguments, terminal: Terminal): Promise<number> {

@@ -37,6 +37,7 @@ import {
 import { packageVersion } from "./version.ts";
 
 const DEFAULT_SIZE = [640, 640] as const; // pixels, as `detect`
+const MAX_SIDE_PX = 8192; // as detectors take at most
 const SEED = /^seed:(\d{1,10})$/;
 
 /** What the input may be, for help texts. */
@@ -161,6 +162,9 @@ export function buildNetwork(args: Arguments, { config }: ModelFiles): GoldenNet
 
 function readInput(word: string, args: Arguments): NetworkInput {
   const [height, width] = args.size("imgsz") ?? DEFAULT_SIZE;
+  if (Math.max(height, width) > MAX_SIDE_PX) {
+    fail("size", "--imgsz", `sides of at most ${MAX_SIDE_PX} pixels`, `${height}x${width}`);
+  }
   const shape = [1, 3, height, width];
   const seed = seedOf(word);
   if (seed !== undefined) return { name: word, shape, data: seededImage(seed, height, width) };

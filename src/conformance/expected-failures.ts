@@ -13,6 +13,7 @@ export interface ExpectedFailure {
   readonly case: string;
   /** Pattern of tensors' names; all of the case's unless said. */
   readonly tensor?: string;
+  /** For reports. */
   readonly reason: string;
   /** The last day on which it is expected, YYYY-MM-DD. */
   readonly expires: string;

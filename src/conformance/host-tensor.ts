@@ -10,10 +10,12 @@ export type HostDtype = "F32" | "F64" | "F16" | "I32" | "I64" | "U8" | "BOOL";
 export interface HostArrays {
   F32: Float32Array;
   F64: Float64Array;
+  /** Bit patterns. */
   F16: Uint16Array;
   I32: Int32Array;
   I64: BigInt64Array;
   U8: Uint8Array;
+  /** 0 or 1. */
   BOOL: Uint8Array;
 }
 

@@ -30,6 +30,7 @@ export type { CaseSummary } from "./kit-check.ts";
 
 /** Which cases: those that fit everything that is given. */
 export interface CaseFilter {
+  /** All unless said. */
   readonly levels?: readonly Level[];
   /** Glob patterns on ids, any of which fits: "L0/**", "L1/uib/*"; a plain id fits itself and all below it ("L3/detector"). */
   readonly patterns?: readonly string[];
@@ -37,6 +38,7 @@ export interface CaseFilter {
 
 /** A case with its tensors. Values are made or read when they are asked for and not kept: dropping the case frees all. */
 export interface LoadedCase {
+  /** What `case.json` says, checked. */
   readonly manifest: CaseManifest;
   /** By name; each `get` makes the tensor anew. */
   readonly inputs: HostTensors;
@@ -54,6 +56,7 @@ export interface LoadedCase {
 
 /** An open kit. */
 export interface Kit {
+  /** Where it lies. */
   readonly folder: string;
   /** The kit's own version, for reports: "1.0". */
   readonly version: string;

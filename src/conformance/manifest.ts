@@ -13,6 +13,17 @@ export type Level = 0 | 1 | 2 | 3 | 4 | 5;
 /** JSON values, as attributes are. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/** Kinds of subjects. */
+export const SUBJECT_KINDS = [
+  "operator",
+  "module",
+  "stage",
+  "model",
+  "preprocess",
+  "postprocess",
+  "detect",
+] as const;
+
 /** What is run. */
 export type Subject =
   /** One operator of PyTorch by its name there ("conv2d"); attributes by PyTorch's keyword names. Inputs are its tensors. */
@@ -27,6 +38,7 @@ export type Subject =
   | {
       readonly kind: "stage";
       readonly model: ModelSubject;
+      /** Paths as a trace has them: "model.0.layer3". */
       readonly first: string;
       readonly last: string;
     }
@@ -37,13 +49,16 @@ export type Subject =
   /** Raw output [N, queries, 4 + nc] to detections [n, 6]: x1, y1, x2, y2 in pixels, score, class. */
   | {
       readonly kind: "postprocess";
+      /** Detections score above it. */
       readonly conf: number;
+      /** The picture's own size, in pixels: what boxes are scaled to. */
       readonly picture: readonly [height: number, width: number];
     }
   /** Picture files' bytes, stretched to `size` (640 x 640 unless said), to detections, and average precision against the labels. */
   | {
       readonly kind: "detect";
       readonly model: ModelSubject;
+      /** Detections score above it. */
       readonly conf: number;
       readonly size?: readonly [height: number, width: number];
     };
@@ -54,6 +69,7 @@ export interface ModelSubject {
   readonly variant?: string;
   /** The YAML's text; absent for a stand-alone backbone. */
   readonly yaml?: string;
+  /** Classes; the YAML's unless said. */
   readonly nc?: number;
 }
 
@@ -82,6 +98,7 @@ export type Source =
       readonly seed: number;
       readonly stream: string;
       readonly std: number;
+      /** The mean. */
       readonly shift: number;
     }
   /** Integers: each word modulo `below`. */
@@ -89,6 +106,7 @@ export type Source =
       readonly generator: "integers";
       readonly seed: number;
       readonly stream: string;
+      /** Exclusive. */
       readonly below: number;
     }
   /** A picture-like input, or an entry of a state dict. */
@@ -96,7 +114,9 @@ export type Source =
   | {
       readonly generator: "state";
       readonly seed: number;
+      /** State-dict name, whose ending tells how it is filled. */
       readonly entry: string;
+      /** Factor on the Hybrids' `_output_proj`, whose effect a constant 1e-5 hides otherwise; 1 unless said. */
       readonly attentionGain?: number;
     }
   /** The raw bytes of a file of the case's folder: dtype U8, shape [length]. */
@@ -104,6 +124,7 @@ export type Source =
 
 /** A tensor that a case gives. */
 export interface GivenTensor {
+  /** Of an operand or a module's input as the subject knows it, or of a state-dict entry. */
   readonly name: string;
   readonly dtype: HostDtype;
   readonly shape: readonly number[];
@@ -140,17 +161,20 @@ export interface ExpectedTensor {
 
 /** `case.json`. */
 export interface CaseManifest {
+  /** Of the file: 1; a change that old readers would misread raises it. */
   readonly format: number;
   /** "L0/conv2d/stride-2-odd": also the folder below `cases/`. */
   readonly id: string;
   readonly level: Level;
   readonly title: string;
   readonly subject: Subject;
+  /** In the order of the call. */
   readonly inputs: readonly GivenTensor[];
   /** State-dict entries, by their names; for models all of them. */
   readonly parameters: readonly GivenTensor[];
   /** In the order in which they are made. */
   readonly outputs: readonly ExpectedTensor[];
+  /** What made the expected tensors: PyTorch's version, its dtypes, and the command. */
   readonly oracle: {
     readonly torch: string;
     readonly dtypes: readonly HostDtype[];

@@ -12,7 +12,9 @@ import type { Metrics } from "./verdict.ts";
 
 /** What an element may be off: |got - expected| <= abs + rel * |expected|. */
 export interface Bound {
+  /** In the tensor's own unit. */
   readonly abs: number;
+  /** A share of |expected|. */
   readonly rel: number;
 }
 

@@ -10,7 +10,9 @@ export interface RunRequest {
   /** The case's id, or id#path for one module of a case that is fed with golden inputs. */
   readonly id: string;
   readonly subject: Subject;
+  /** In the order of the call. */
   readonly inputs: HostTensors;
+  /** By state-dict names within the subject; each `get` may make a tensor anew. */
   readonly parameters: HostTensors;
   /**
    * Names that are wanted: every golden's name of the case but what the kit computes itself (average precision). A runtime gives

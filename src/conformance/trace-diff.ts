@@ -2,6 +2,7 @@
  * Two traces beside each other, ours or foreign: tensors by name, compared in the order of the first, the first divergence found
  * and its cause guessed from the numbers alone. No network runs and no kit is needed.
  */
+import { fail } from "../errors.ts";
 import { boundOf, compareTensors, positionsOf } from "./compare.ts";
 import { diagnose } from "./diagnose/index.ts";
 import type { HostTensor, HostTensors } from "./host-tensor.ts";
@@ -73,7 +74,19 @@ export function diffTraces(a: Trace, b: Trace, options: DiffOptions = {}): Trace
   const [first, second] = [a.tensors, b.tensors];
   const { map = () => undefined, rule = "stage-output" } = options;
   const theirs = new Map<string, string>();
-  for (const name of second.keys()) theirs.set(map(name) ?? name, name);
+  for (const name of second.keys()) {
+    const ours = map(name) ?? name;
+    const other = theirs.get(ours);
+    if (other !== undefined) {
+      fail(
+        "format",
+        "name map",
+        "a name of its own for every tensor",
+        `${ours} for both ${other} and ${name}`,
+      );
+    }
+    theirs.set(ours, name);
+  }
   const tensors: TensorVerdict[] = [];
   const onlyInFirst: string[] = [];
   let divergence: TraceDiff["firstDivergence"];

@@ -3,6 +3,7 @@ import type { Level } from "./manifest.ts";
 
 /** Distances between a tensor and its golden, over the elements that are compared. */
 export interface Metrics {
+  /** Elements that are compared: all of them, or samples. */
   readonly count: number;
   /** Greatest |got - expected|, and where (flat index into the whole tensor). */
   readonly maxAbs: number;
@@ -30,8 +31,11 @@ export type Mode = "chained" | "forced";
 export interface TensorVerdict {
   readonly name: string;
   readonly mode: Mode;
+  /** "equal": no element differs; "within" the rule's tolerance; "expected-failure": outside, and known to be. */
   readonly status: "equal" | "within" | "outside" | "missing" | "shape" | "expected-failure";
+  /** Its name in `tolerances.ts`. */
   readonly rule: string;
+  /** Absent where there are no numbers to compare: missing, or of another shape. */
   readonly metrics?: Metrics;
   /** Shapes and sets in words: "got [1, 64, 20, 20], expected [1, 20, 20, 64]", "2 of 300 queries differ, margin 3e-7". */
   readonly note?: string;
@@ -58,12 +62,16 @@ export interface CaseVerdict {
   readonly id: string;
   readonly level: Level;
   readonly title: string;
+  /** "unexpected-pass": it was expected to fail; "error": there is no result to judge. */
   readonly status: "passed" | "failed" | "unsupported" | "error" | "expected-failure" | "unexpected-pass";
+  /** Why it could not be judged: an error's text, what is unsupported, an expectation that has expired. */
   readonly message?: string;
+  /** In the order of making; forced ones behind the chained ones. */
   readonly tensors: readonly TensorVerdict[];
   /** The first tensor outside in order of making, with what forced mode says of it: culprit, or victim of an earlier one. */
   readonly firstDivergence?: {
     readonly name: string;
+    /** The same tensor with its module fed by goldens. */
     readonly forced?: TensorVerdict;
     /**
      * The first module that departs although it was fed with golden inputs, where it is another one: `name` is then its victim.
@@ -72,17 +80,24 @@ export interface CaseVerdict {
     readonly culprit?: { readonly name: string; readonly kind: string; readonly forced: TensorVerdict };
     /** Where golden inputs could not be had or modules not be run by themselves: why. */
     readonly unforced?: string;
+    /** The likeliest first. */
     readonly diagnoses: readonly Diagnosis[];
   };
+  /** What the runtime took, comparing and diagnosing left out. */
   readonly seconds: number;
 }
 
 /** A run of the kit on a runtime. */
 export interface RunVerdict {
+  /** Of the report: 1. */
   readonly format: number;
+  /** What the runtime calls itself. */
   readonly runtime: string;
+  /** Its version. */
   readonly kit: string;
+  /** ISO 8601, UTC. */
   readonly started: string;
+  /** Of the whole run. */
   readonly seconds: number;
   readonly cases: readonly CaseVerdict[];
 }

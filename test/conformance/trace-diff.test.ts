@@ -47,6 +47,16 @@ describe("diffTraces", () => {
     ]);
   });
 
+  it("refuses a map that gives two tensors one name: none is lost unseen", () => {
+    const ours = trace({ "l0.conv": f32([24], RAMP) });
+    const theirs = trace({ "a.conv": f32([24], RAMP), "b.conv": f32([24], RAMP) });
+    const diff = (map: string): unknown => diffTraces(ours, theirs, { map: parseNameMap(map, "map") });
+    expect(() => diff("*.conv l0.conv")).toThrow(
+      /a name of its own for every tensor, got l0\.conv for both a\.conv and b\.conv/,
+    );
+    expect(() => diff("a.conv b.conv")).toThrow(/b\.conv for both a\.conv and b\.conv/);
+  });
+
   it("compares samples with a whole tensor, and samples with samples at the same places", () => {
     const positions = (): Uint32Array => Uint32Array.of(5, 0, 23);
     const shapes = new Map([["x", [4, 6]]]);

@@ -5,6 +5,7 @@
  */
 import { basename } from "node:path";
 import { fail, messageOf } from "../../errors.ts";
+import { SUBJECT_KINDS } from "../manifest.ts";
 import type { RunRequest, RunResponse, Runtime } from "../runtime.ts";
 import { Exchange, PROTOCOL, parseSaid } from "./exchange.ts";
 import { DEFAULT_TIMEOUT, type ProgramOptions } from "./folder-runtime.ts";
@@ -182,5 +183,8 @@ function parseHello({ type, protocol, name, kinds }: Record<string, unknown>): H
   if (!Array.isArray(kinds) || !kinds.every((kind) => typeof kind === "string")) {
     return "kinds that are no list of words";
   }
+  const odd = kinds.find((kind) => !(SUBJECT_KINDS as readonly string[]).includes(kind));
+  if (odd !== undefined)
+    return `the kind ${JSON.stringify(odd)}, which is none of ${SUBJECT_KINDS.join(", ")}`;
   return { name: name.slice(0, 200), kinds };
 }

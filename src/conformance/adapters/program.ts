@@ -72,7 +72,12 @@ export class Program {
           code,
           words: signal === null ? `ended with exit code ${code}` : `was ended by signal ${signal}`,
         };
-        setTimeout(finish, PIPE_GRACE).unref();
+        setTimeout(() => {
+          this.kill(); // what it left behind in its group, which may hold the pipes open
+          this.child.stdout?.destroy();
+          this.child.stderr?.destroy();
+          finish();
+        }, PIPE_GRACE).unref();
       });
       this.child.once("close", finish);
     });

@@ -242,6 +242,7 @@ const repeated: Symptom = {
   *find(view) {
     const { shape, got } = view;
     if (shape.length < 2 || !sameShape(view)) return;
+    if (got.every((y) => Object.is(y, got[0]))) return; // NaN, or never written
     for (let axis = 0; axis < shape.length; axis++) {
       const n = shape[axis];
       if (n < 2) continue;

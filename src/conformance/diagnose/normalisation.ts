@@ -153,9 +153,10 @@ const layerNormParts: Mistake = {
       layerNorm(x, norm.normalizedShape, norm.weight, undefined, norm.eps),
     );
     yield variant("LayerNorm takes the unbiased variance, over n - 1", (norm, x) => {
-      const n = norm.normalizedShape.reduce((a, b) => a * b, 1);
-      const plain = layerNorm(x, norm.normalizedShape, undefined, undefined, norm.eps);
-      return affine(mul(plain, Math.sqrt((n - 1) / n)), norm);
+      const [n] = norm.normalizedShape;
+      const centred = sub(x, mean(x, -1, { keepdim: true }));
+      const variance = mul(mean(mul(centred, centred), -1, { keepdim: true }), n / (n - 1));
+      return affine(div(centred, sqrt(add(variance, norm.eps))), norm);
     });
     yield variant("LayerNorm does not subtract the mean (RMS norm)", (norm, x) => {
       const square = mean(mul(x, x), -1, { keepdim: true });

@@ -66,6 +66,7 @@ const overflow: Symptom = {
     for (const x of view.right) if (Math.abs(x) >= limit) large++;
     // All that is above the bound went over it, and nothing below.
     if (over < 0.9 * large) return;
+    if (infinite > 0 && limit < 6e4 && 2 * over > view.right.length) return; // all is lost: that is no range's end
     const explains =
       infinite > 0 ? over / large : explainsElementwise(view, (x) => Math.max(-65504, Math.min(65504, x)));
     yield {
@@ -364,8 +365,7 @@ const notANumber: Symptom = {
     }
     if (bad === 0) return;
     yield {
-      explains: 0.9 * (bad / differ),
-      fitted: 1,
+      explains: 0.99 * (bad / differ),
       says: `${bad} of ${differ} differing values are NaN, the first at ${placeOf(view, first)}`,
     };
   },

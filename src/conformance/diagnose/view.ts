@@ -31,9 +31,13 @@ export function sameShape({ shape, gotShape }: View): boolean {
 
 /** Residual over difference, as sums of squares of finite elements, and elements that are finite on one side only. */
 export interface Share {
+  /**
+   * From the right values, or from the wrong ones' own mean where that is less: numbers that have nothing to do with the right ones
+   * are not explained by whatever predicts next to nothing.
+   */
   readonly difference: number;
   readonly residual: number;
-  /** Of the elements where `got` is not finite and right is: how many the prediction has just so. */
+  /** Of the elements that are not finite on one side only: how many the prediction has as `got` has them. */
   readonly broken: number;
   readonly brokenMet: number;
 }
@@ -54,6 +58,7 @@ export function shareOf(view: View, predict: (i: number, right: number) => numbe
   let broken = 0;
   let brokenMet = 0;
   const { right, got } = view;
+  let [sum, squares, count] = [0, 0, 0];
   for (let i = 0; i < right.length; i++) {
     const x = right[i];
     const y = got[positionOf(view, i)];
@@ -64,11 +69,19 @@ export function shareOf(view: View, predict: (i: number, right: number) => numbe
       if (Object.is(p, y)) brokenMet++;
       continue;
     }
-    if (!Number.isFinite(x)) continue;
+    if (!Number.isFinite(x)) {
+      broken++;
+      if (Math.abs(p - y) <= view.abs + view.rel * Math.abs(y)) brokenMet++;
+      continue;
+    }
+    sum += y;
+    squares += y * y;
+    count++;
     difference += (y - x) ** 2;
     residual += Number.isFinite(p) ? (y - p) ** 2 : (y - x) ** 2 + y * y;
   }
-  return { difference, residual, broken, brokenMet };
+  const spread = count === 0 ? 0 : squares - (sum * sum) / count;
+  return { difference: spread > 0 ? Math.min(difference, spread) : difference, residual, broken, brokenMet };
 }
 
 /** How much an element-wise mistake explains. */

@@ -74,8 +74,13 @@ function table({ cases }: RunVerdict): string[] {
   return [line(head), ...rows.map(line)];
 }
 
-/** Breaks a line at spaces; a word longer than a line stays whole. */
+/** Breaks lines at spaces; a word longer than a line stays whole. A text's own lines stay lines, behind the first as they are. */
 function wrap(text: string, width: number, first: string, next: string): string[] {
+  const [head, ...rest] = text.split("\n");
+  return [...wrapLine(head, width, first, next), ...rest.map((line) => `${next}${line}`)];
+}
+
+function wrapLine(text: string, width: number, first: string, next: string): string[] {
   const lines: string[] = [];
   let line = first;
   let empty = true;
