@@ -77,7 +77,7 @@ describe("conform diff", () => {
     const foreign = trace("foreign.safetensors", { "stage0.out": scaled(x, 1), "stage1.out": scaled(y, 1) });
     const lost = await conform("diff", golden, foreign);
     expect(lost.code).toBe(1);
-    expect(lost.stdout).toMatch(/^0 tensors compared: .*\n2 only in A, 2 only in B\n/);
+    expect(lost.stdout).toMatch(/^0 tensors compared: .*\n2 \(.+, .+\) only in A, 2 \(.+, .+\) only in B\n/);
     expect(lost.stderr).toBe("mobiledetr: no name is in both: give --map\n");
     const [, lines] = lost.stdout.split("as lines of a --map file:\n");
     expect(lines).toMatch(/^stage0\.out {2}net\.0 {2}# by its numbers, cosine 1\.000000\n/);

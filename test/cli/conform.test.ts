@@ -217,7 +217,7 @@ describe.each(["folder", "jsonl"])("conform run on a program, by %s", (protocol)
 
   it("does not say that it conforms where it knew nothing of what was asked for", async () => {
     const { code, stdout } = await run("unsupported");
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/\nno cases were run: 3 unsupported\n$/)]);
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/\nno cases were run: 3 unsupported\n$/)]);
   });
 
   it("ends with 1 where it is wrong, and says where, probably why, and what to do", async () => {
