@@ -18,6 +18,7 @@ export class MobileDetrError extends Error {
   /** What kind of thing was wrong. */
   readonly code: ErrorCode;
 
+  /** `message` reads "where: expected ..., got ... (how to mend it)". */
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = "MobileDetrError";

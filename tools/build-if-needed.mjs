@@ -12,6 +12,7 @@ const SOURCES = [
   "src",
   "assembly",
   "tools",
+  "viewer",
   "package.json",
   "package-lock.json",
   "asconfig.json",

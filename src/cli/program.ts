@@ -15,6 +15,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["run", async () => (await import("./run.ts")).runCommand],
   ["info", async () => (await import("./info.ts")).infoCommand],
   ["step", async () => (await import("./step.ts")).stepCommand],
+  ["view", async () => (await import("./view.ts")).viewCommand],
   ["picture", async () => (await import("./picture.ts")).pictureCommand],
   ["layers", async () => (await import("./layers.ts")).layersCommand],
   ["conform", async () => (await import("./conform.ts")).conformCommand],

@@ -343,8 +343,13 @@ function checkSubject(value: unknown, at: string): Subject {
       record(value, at, ["kind", "conf", "picture"]);
       return { kind: "postprocess", conf: real(subject.conf, `${at}.conf`), picture: pair("picture") };
     case "detect":
-      record(value, at, ["kind", "model", "conf"]);
-      return { kind: "detect", model: model(), conf: real(subject.conf, `${at}.conf`) };
+      record(value, at, ["kind", "model", "conf"], ["size"]);
+      return {
+        kind: "detect",
+        model: model(),
+        conf: real(subject.conf, `${at}.conf`),
+        ...(subject.size !== undefined && { size: pair("size") }),
+      };
     default:
       return refuse(
         `${at}.kind`,

@@ -2,6 +2,7 @@
 
 /** A Blob or File: something whose bytes come later. */
 export interface BlobLike {
+  /** In bytes. */
   readonly size: number;
   /** A promise of its bytes. */
   arrayBuffer(): Promise<ArrayBuffer>;

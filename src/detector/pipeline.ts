@@ -36,7 +36,9 @@ export interface Speed {
   readonly decode: number;
   /** From pixels to the input tensor. */
   readonly preprocess: number;
+  /** The network. */
   readonly inference: number;
+  /** From the raw output to detections. */
   readonly postprocess: number;
 }
 
@@ -46,7 +48,9 @@ export interface Detections {
   readonly source?: string;
   /** Of the picture, after its EXIF orientation, in pixels. */
   readonly width: number;
+  /** As `width`. */
   readonly height: number;
+  /** In the order of the queries: not sorted by score. */
   readonly detections: readonly Detection[];
   readonly speed: Speed;
 }
@@ -57,6 +61,7 @@ export interface DetectorInfo {
   readonly model: string;
   /** Where the weights came from. */
   readonly weights: string;
+  /** "reference" is plain JavaScript, for comparison. */
   readonly backend: "wasm" | "reference";
   /** What runs it. */
   readonly engine: EngineName;
@@ -79,6 +84,7 @@ export interface DetectorInfo {
   readonly fused: boolean;
   /** True where the kernels run with 256-bit vectors: see `revectorize`. */
   readonly revectorized: boolean;
+  /** Numbers in all parameters; buffers do not count. */
   readonly parameters: number;
   /** 2 x multiply-adds at `imgsz`, in 1e9. */
   readonly gflops: number;

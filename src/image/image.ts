@@ -9,6 +9,7 @@ export type Channels = 1 | 3 | 4;
 
 /** A picture: `data[(y * width + x) * channels + c]`, 0..255. */
 export interface ImageData8 {
+  /** `height * width * channels` samples, 0..255, row by row from the top. */
   readonly data: Uint8Array;
   /** In pixels, at least 1. */
   readonly width: number;
@@ -22,9 +23,13 @@ export interface ImageData8 {
  * of the data tells them.
  */
 export interface RawImage {
+  /** Samples 0..255, row by row from the top, channels interleaved. */
   readonly data: Uint8Array | Uint8ClampedArray;
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** 1 (grey), 3 (RGB) or 4 (RGBA). */
   readonly channels?: number;
 }
 

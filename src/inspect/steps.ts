@@ -41,6 +41,7 @@ export class Step {
   readonly module: AnyModule;
   /** Calls around this one; 0 for the model's own. */
   readonly depth: number;
+  /** Named "input"; of several "input.0", "input.1", ... */
   readonly inputs: readonly NamedTensor[];
   /** What forward names beside its result (docs/step-through.md lists them); empty before. */
   readonly values: readonly NamedTensor[];

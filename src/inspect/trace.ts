@@ -64,6 +64,7 @@ export function recordTrace<R>(
 /** A copied output: row-major, in the shape that PyTorch prints. */
 export interface TracedTensor {
   readonly shape: readonly number[];
+  /** Of its own: it stays valid. */
   readonly data: Float32Array;
 }
 

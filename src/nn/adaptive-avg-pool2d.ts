@@ -10,6 +10,7 @@ export type AdaptiveSize = number | null | readonly [number | null, number | nul
 
 /** x [N, C, H, W] to [N, C, ...outputSize]: averages of windows that cover the input evenly. */
 export class AdaptiveAvgPool2d extends Module {
+  /** A number stands for both sides. */
   readonly outputSize: AdaptiveSize;
 
   constructor(outputSize: AdaptiveSize) {

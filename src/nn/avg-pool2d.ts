@@ -24,8 +24,11 @@ export class AvgPool2d extends Module {
   readonly kernelSize: NumberOrPair;
   readonly stride: NumberOrPair;
   readonly padding: NumberOrPair;
+  /** true: a window that does not fit is cut, not left out. */
   readonly ceilMode: boolean;
+  /** Whether padding counts in the average. */
   readonly countIncludePad: boolean;
+  /** Divides in the place of the number of elements. */
   readonly divisorOverride?: number;
 
   constructor(kernelSize: NumberOrPair, options: AvgPool2dOptions = {}) {

@@ -26,15 +26,20 @@ export interface BatchNorm2dOptions {
 
 /** x [N, C, H, W] to (x - mean) / sqrt(var + eps) * weight + bias per channel; everything else is [C]. */
 export class BatchNorm2d extends Module {
+  /** [C]; absent where not affine. */
   weight?: Parameter;
+  /** [C]. */
   bias?: Parameter;
+  /** [C]; absent where none are kept: then the batch at hand is measured. */
   running_mean?: BufferTensor;
+  /** [C]; the unbiased variance. */
   running_var?: BufferTensor;
   /** i64, a scalar; not used at inference, but part of every checkpoint. */
   num_batches_tracked?: BufferTensor;
   readonly numFeatures: number;
   /** May be set later: networks change it after they are built. */
   eps: number;
+  /** Printed, and of no other use here. */
   momentum: number | null;
   readonly affine: boolean;
   readonly trackRunningStats: boolean;

@@ -28,16 +28,22 @@ export interface Conv2dOptions {
  * weight [Cout, Cin/groups, kh, kw], bias [Cout].
  */
 export class Conv2d extends Module {
+  /** [Cout, Cin / groups, kh, kw]. */
   weight: Parameter;
+  /** [Cout]. */
   bias?: Parameter;
   readonly inChannels: number;
   readonly outChannels: number;
+  /** (height, width), as all pairs here. */
   readonly kernelSize: Pair;
   readonly stride: Pair;
+  /** Zeros on each side. */
   readonly padding: Pair | "same" | "valid";
   readonly dilation: Pair;
+  /** Runs of consecutive channels, each with its own filters. */
   readonly groups: number;
 
+  /** Without numbers until loaded. Throws "argument" for sizes below 1 and for channels that the groups do not divide. */
   constructor(
     inChannels: number,
     outChannels: number,

@@ -7,6 +7,7 @@ import { Module, Parameter } from "./module.ts";
 
 /** indices [...], i32 or i64 in [0, numEmbeddings), to the rows [..., embeddingDim] of weight. */
 export class Embedding extends Module {
+  /** [numEmbeddings, embeddingDim]. */
   weight: Parameter;
   readonly numEmbeddings: number;
   readonly embeddingDim: number;

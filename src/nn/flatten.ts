@@ -4,7 +4,9 @@ import { Module } from "./module.ts";
 
 /** x [A, B, C, D] to [A, B*C*D] unless said: dimensions [startDim, endDim], both included, become one. */
 export class Flatten extends Module {
+  /** Negative: from the end. */
   readonly startDim: number;
+  /** Included; negative: from the end. */
   readonly endDim: number;
 
   constructor(startDim = 1, endDim = -1) {

@@ -6,6 +6,7 @@ import { Module } from "./module.ts";
 
 /** x * Phi(x), Phi the normal distribution function: exact, or by its tanh approximation; any shape. */
 export class GELU extends Module {
+  /** "none": x/2 (1 + erf(x / sqrt 2)); "tanh": its approximation, off by up to 5e-4. */
   readonly approximate: "none" | "tanh";
 
   constructor({ approximate = "none" }: { readonly approximate?: "none" | "tanh" } = {}) {

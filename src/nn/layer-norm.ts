@@ -21,12 +21,17 @@ export interface LayerNormOptions {
 
 /** x [..., *normalizedShape] to (x - mean) / sqrt(var + eps) * weight + bias, biased variance; weight, bias of that shape. */
 export class LayerNorm extends Module {
+  /** Of shape `normalizedShape`; absent where not affine. */
   weight?: Parameter;
+  /** Of shape `normalizedShape`. */
   bias?: Parameter;
+  /** Sizes of the last dimensions, over which mean and variance are taken. */
   readonly normalizedShape: readonly number[];
+  /** Added to the variance. */
   eps: number;
   readonly elementwiseAffine: boolean;
 
+  /** A number stands for the last dimension alone. */
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super();
     const { eps = 1e-5, elementwiseAffine = true, bias = true } = options;

@@ -7,7 +7,9 @@ import { pyBool } from "./python-repr.ts";
 
 /** x [..., in] times weight [out, in] transposed, plus bias [out]: [..., out]. */
 export class Linear extends Module {
+  /** [out, in]. */
   weight: Parameter;
+  /** [out]. */
   bias?: Parameter;
   readonly inFeatures: number;
   readonly outFeatures: number;

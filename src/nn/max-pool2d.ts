@@ -23,6 +23,7 @@ export class MaxPool2d extends Module {
   readonly stride: NumberOrPair;
   readonly padding: NumberOrPair;
   readonly dilation: NumberOrPair;
+  /** true: a window that does not fit is cut, not left out. */
   readonly ceilMode: boolean;
 
   constructor(kernelSize: NumberOrPair, options: MaxPool2dOptions = {}) {

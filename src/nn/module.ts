@@ -244,10 +244,13 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
 
 /** A parameter or buffer and the field that holds it. */
 export interface TensorSlot {
+  /** The module that holds the tensor. */
   readonly owner: object;
+  /** Its field there: "weight". */
   readonly field: string;
   /** State-dict name. */
   readonly name: string;
+  /** What hangs there now; shapes alone until loaded. */
   readonly tensor: Parameter | BufferTensor;
 }
 

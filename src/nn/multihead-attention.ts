@@ -44,7 +44,9 @@ export interface AttentionOptions {
 
 /** What attention gives: `output` laid out as the query, `weights` (batch first) where they are asked for. */
 export interface AttentionResult {
+  /** [L, N, E], or [N, L, E] with `batchFirst`. */
   readonly output: Tensor;
+  /** [N, L, S], the mean over the heads, or [N, heads, L, S]. */
   readonly weights?: Tensor;
 }
 
@@ -63,21 +65,33 @@ class NonDynamicallyQuantizableLinear extends Linear {
  * in_proj_bias [3E]; out_proj a Linear(E, E).
  */
 export class MultiheadAttention extends Module<AttentionInputs, AttentionResult> {
+  /** Shape [3E, E], the rows of query, key and value in turn; absent where widths differ. */
   in_proj_weight?: Parameter;
+  /** [E, E]; with the next two in the place of `in_proj_weight` where widths differ. */
   q_proj_weight?: Parameter;
+  /** [E, kdim]. */
   k_proj_weight?: Parameter;
+  /** [E, vdim]. */
   v_proj_weight?: Parameter;
+  /** [3E]. */
   in_proj_bias?: Parameter;
+  /** E to E, over the joined heads. */
   out_proj: Linear;
+  /** E, the width of queries and results. */
   readonly embedDim: number;
   readonly numHeads: number;
+  /** E / heads; scores are divided by its square root. */
   readonly headDim: number;
+  /** Width of the keys. */
   readonly kdim: number;
+  /** Width of the values. */
   readonly vdim: number;
+  /** true: [N, L, E]; false: [L, N, E]. */
   readonly batchFirst: boolean;
   /** What training would drop. */
   readonly dropout: number;
 
+  /** Throws "argument" where the heads do not divide `embedDim`. */
   constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
     super();
     const { dropout = 0, bias = true, batchFirst = false, kdim = embedDim, vdim = embedDim } = options;

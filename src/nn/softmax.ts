@@ -5,6 +5,7 @@ import { Module } from "./module.ts";
 
 /** exp(x) / sum(exp(x)) along `dim`; same shape. QUIRK: PyTorch's deprecated guess of a dimension is not offered. */
 export class Softmax extends Module {
+  /** Negative: from the end. */
   readonly dim: number;
 
   constructor(dim: number) {

@@ -10,6 +10,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 export interface StateEntry {
   /** As `.safetensors` spells it: "F32", "F16", "BF16", "F64", "I64", ... */
   readonly dtype: string;
+  /** Outermost first; [] is a scalar. */
   readonly shape: readonly number[];
 }
 
@@ -17,6 +18,7 @@ export interface StateEntry {
 export interface StateSource {
   /** What messages call it: a file's path. */
   readonly name: string;
+  /** In the source's own order. */
   readonly names: Iterable<string>;
   /** Type and shape of a tensor; throws for a name that is not there. */
   entry(name: string): StateEntry;

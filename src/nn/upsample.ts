@@ -20,11 +20,15 @@ export interface UpsampleOptions {
 
 /** x [N, C, H, W] to [N, C, ...size] or [N, C, floor(H * scale), floor(W * scale)]. */
 export class Upsample extends Module {
+  /** (height, width) of the result; absent where a factor is given. */
   readonly size?: NumberOrPair;
+  /** Result per input, (height, width). */
   readonly scaleFactor?: NumberOrPair;
   readonly mode: "nearest" | "bilinear";
+  /** Bilinear only; undefined is false. */
   readonly alignCorners?: boolean;
 
+  /** Throws "argument" unless just one of `size` and `scaleFactor` is given. */
   constructor({ size, scaleFactor, mode = "nearest", alignCorners }: UpsampleOptions) {
     super();
     if ((size === undefined) === (scaleFactor === undefined)) {

@@ -9,15 +9,20 @@ import { Tensor } from "./tensor.ts";
 
 /** What an `ndarray` object has, and all that we ask of one. */
 export interface NdarrayLike {
+  /** A typed array, or a list of numbers. */
   readonly data: unknown;
   readonly shape: readonly number[];
+  /** In elements; may be negative. */
   readonly stride: readonly number[];
+  /** Index of the first element in `data`. */
   readonly offset: number;
 }
 
 /** Options of the makers; the reference backend (JavaScript heap) and f32 unless said. */
 export interface CreateOptions {
+  /** "f32" unless said; of a typed array its own. */
   readonly dtype?: DType;
+  /** Where the memory lies: JavaScript's heap unless said. */
   readonly backend?: Backend;
 }
 

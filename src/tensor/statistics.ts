@@ -4,13 +4,17 @@ import type { Tensor } from "./tensor.ts";
 
 /** Minimum, maximum, mean, standard deviation (unbiased, as PyTorch's) and counts over all elements. */
 export interface TensorStats {
+  /** Of the finite elements, as `max`, `mean` and `std`. */
   readonly min: number;
   readonly max: number;
   readonly mean: number;
+  /** Over n - 1, as PyTorch's; NaN of one element. */
   readonly std: number;
   /** Share of elements that are exactly 0. */
   readonly zeros: number;
+  /** How many elements. */
   readonly nan: number;
+  /** How many elements, of either sign. */
   readonly inf: number;
 }
 

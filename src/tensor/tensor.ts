@@ -26,9 +26,13 @@ import { reshapedStrides, resolveShape, sliceRange } from "./views.ts";
 
 /** A strided window on a storage. See the file's head for who owns the memory. */
 export class Tensor implements Strided {
+  /** The memory, which views share. */
   readonly storage: Storage;
+  /** Sizes, outermost first; [] is a scalar; sizes may be 0. */
   readonly shape: readonly number[];
+  /** In elements; 0 where a size was expanded. */
   readonly strides: readonly number[];
+  /** Of the first element, in elements. */
   readonly offset: number;
 
   /** Wraps existing memory; see `create.ts` for the usual ways to make one. Strides and offset in elements. */

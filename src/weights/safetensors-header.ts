@@ -41,6 +41,7 @@ const MAX_DIMENSIONS = 64;
 /** One tensor of a file. */
 export interface SafetensorsEntry {
   readonly name: string;
+  /** As the header spells it. */
   readonly dtype: SafetensorsDtype;
   /** Sizes, outermost first; [] is a scalar; sizes may be 0. */
   readonly shape: readonly number[];

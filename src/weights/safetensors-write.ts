@@ -29,6 +29,7 @@ const CHUNK_ELEMENTS = 16 * 1024;
 
 /** A tensor to be written. */
 export interface SafetensorsTensor {
+  /** What is stored; `data` is converted where it is not that. */
   readonly dtype: SafetensorsDtype;
   /** Sizes, outermost first; [] is a scalar; sizes may be 0. */
   readonly shape: readonly number[];

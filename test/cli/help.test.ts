@@ -20,7 +20,18 @@ function section(name: string): string {
 
 describe("help", () => {
   it("has the commands, in the program's help and with a section each in docs/cli.md", () => {
-    const names = ["detect", "run", "info", "step", "picture", "layers", "conform", "golden", "trace"];
+    const names = [
+      "detect",
+      "run",
+      "info",
+      "step",
+      "view",
+      "picture",
+      "layers",
+      "conform",
+      "golden",
+      "trace",
+    ];
     expect(commands.map(({ name }) => name)).toEqual(names);
     for (const { name, summary } of commands) {
       expect(programHelp(commands)).toContain(`\n  ${name} `);

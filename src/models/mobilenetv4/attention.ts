@@ -20,15 +20,23 @@ export const LAYER_SCALE = 1e-5;
 
 /** Multi-query attention over the pixels of x [N, C, S, S]; the result has x's shape. */
 export class MultiQueryAttention extends Module {
+  /** 1x1, C to heads * dim channels. */
   readonly _query_proj: Sequential;
+  /** Depthwise 3x3 of stride `kvStride`, with BatchNorm; absent where that is 1. */
   readonly _key_dw_conv?: Sequential;
+  /** As {@link _key_dw_conv}, for the values. */
   readonly _value_dw_conv?: Sequential;
+  /** 1x1, C to dim channels: one head of keys for all of the query's. */
   readonly _key_proj: Sequential;
+  /** 1x1, C to dim channels. */
   readonly _value_proj: Sequential;
+  /** 1x1, heads * dim to C channels. */
   readonly _output_proj: Sequential;
   readonly heads: number;
+  /** Width of a head. */
   readonly dim: number;
 
+  /** `channels` of the input and of the result. */
   constructor(channels: number, { heads, dim, kvStride }: AttentionSpec) {
     super();
     const bare = { norm: false, act: false };
@@ -78,6 +86,7 @@ export class MultiQueryAttention extends Module {
 
 /** x + 1e-5 * attention(BN(x)), for x [N, C, S, S]. */
 export class AttentionBlock extends Module {
+  /** Before the attention; what is added to the result is the input as it was. */
   readonly _input_norm: BatchNorm2d;
   readonly multi_query_attention: MultiQueryAttention;
 

@@ -34,8 +34,10 @@ export function roundTo8(x: number): number {
 
 /** Fused inverted bottleneck. QUIRK: its `exp_1x1` is in truth a dense 3x3 that carries the stride. */
 export class FusedIB extends Module {
+  /** `exp_1x1`, a 3x3 of the stride to cin * expand channels, then `red_1x1` to cout; both with BatchNorm and ReLU6. */
   readonly block: Sequential;
 
+  /** `expand` is the hidden width over `cin`. */
   constructor(cin: number, cout: number, stride: number, expand: number) {
     super();
     const hidden = cin * expand;
@@ -55,11 +57,16 @@ export class FusedIB extends Module {
  * stride], 1x1 projection. QUIRK: there is no residual connection, whatever the shapes.
  */
 export class UIB extends Module {
+  /** Depthwise k0, stride 1, BatchNorm, no activation; absent where k0 is 0. */
   readonly _start_dw_?: Sequential;
+  /** 1x1 to the hidden width, BatchNorm, ReLU6. */
   readonly _expand_conv: Sequential;
+  /** Depthwise k1 of the block's stride, BatchNorm, ReLU6; absent where k1 is 0. */
   readonly _middle_dw?: Sequential;
+  /** 1x1 to cout channels, BatchNorm, no activation. */
   readonly _proj_conv: Sequential;
 
+  /** Hidden width: cin * expand, rounded to 8. Without a `k1` the stride is not taken. */
   constructor(cin: number, cout: number, k0: number, k1: number, stride: number, expand: number) {
     super();
     const hidden = roundTo8(cin * expand);

@@ -14,14 +14,17 @@ export const FEATURE_STRIDES = [4, 8, 16, 32] as const;
 
 /** One of the five backbones: x [N, 3, H, W], RGB in [0, 1], to four maps [N, C_i, ceil(H/s_i), ceil(W/s_i)]. */
 export class MobileNetV4 extends Module<[Tensor], Tensor[]> {
+  /** Stride 2; then each of layer1 .. layer4 halves again: 4, 8, 16, 32. */
   readonly conv0: Sequential;
   readonly layer1: Sequential;
   readonly layer2: Sequential;
   readonly layer3: Sequential;
   readonly layer4: Sequential;
+  /** Never run. */
   readonly layer5: Sequential;
   readonly variant: VariantName;
 
+  /** Throws "argument" for a name that is none of {@link VARIANT_NAMES}. */
   constructor(variant: string) {
     super();
     if (!isVariantName(variant)) {

@@ -5,8 +5,11 @@
 
 /** Multi-query attention: `heads` query heads of width `dim` share one key/value head; stride of keys and values. */
 export interface AttentionSpec {
+  /** Query heads. */
   readonly heads: number;
+  /** Width of a head. */
   readonly dim: number;
+  /** 2: keys and values come from a map of half the size. */
   readonly kvStride: 1 | 2;
 }
 

@@ -35,12 +35,18 @@ export function sincosPositions(first: number, second: number, width: number, te
 
 /** x [N, C, H, W] to the same shape: x = norm1(x + ma(x + pos, x + pos, x)); x = norm2(x + fc2(gelu(fc1 x))). */
 export class AIFI extends Module {
+  /** Over the pixels as tokens [N, H * W, C]; positions are added to queries and keys, not to values. */
   readonly ma: MultiheadAttention;
+  /** c1 to cm; GELU (by erf) behind it. */
   readonly fc1: Linear;
+  /** cm to c1. */
   readonly fc2: Linear;
+  /** Behind the attention and its residual. */
   readonly norm1: LayerNorm;
+  /** Behind the feed-forward part and its residual. */
   readonly norm2: LayerNorm;
 
+  /** `c1` channels, a multiple of 4 and of the heads; `cm` is the hidden width. */
   constructor(c1: number, cm = 2048, numHeads = 8) {
     super();
     this.ma = new MultiheadAttention(c1, numHeads, { batchFirst: true });

@@ -5,11 +5,15 @@ import type { Tensor } from "../../tensor/tensor.ts";
 
 /** Arguments of {@link Conv} after the channels. */
 export interface ConvArguments {
+  /** Kernel; 1. */
   readonly k?: number;
+  /** Stride; 1. */
   readonly s?: number;
   /** "Same" padding for the kernel and dilation unless given. */
   readonly p?: number;
+  /** Groups; 1. */
   readonly g?: number;
+  /** Dilation; 1. */
   readonly d?: number;
   /** SiLU, or nothing. */
   readonly act?: boolean;
@@ -24,6 +28,7 @@ export class Conv extends Module {
   /** Zeros around the input, on each side. */
   readonly padding: number;
 
+  /** Channels `c1` in, `c2` out. */
   constructor(c1: number, c2: number, { k = 1, s = 1, p, g = 1, d = 1, act = true }: ConvArguments = {}) {
     super();
     const padding = p ?? Math.floor((d * (k - 1) + 1) / 2);
@@ -41,12 +46,15 @@ export class Conv extends Module {
 
 /** SiLU(BN(conv3x3 x) + BN(conv1x1 x)), channels and size kept; once fused, SiLU of one biased 3x3. */
 export class RepConv extends Module {
+  /** 3x3; absent once fused. */
   conv1?: Conv;
+  /** 1x1; absent once fused. */
   conv2?: Conv;
   /** The one convolution that takes the place of both once they are fused. */
   conv?: Conv2d;
   readonly act = new SiLU();
 
+  /** `channels` in and out. */
   constructor(channels: number) {
     super();
     this.conv1 = new Conv(channels, channels, { k: 3, act: false });
@@ -63,11 +71,16 @@ export class RepConv extends Module {
 
 /** cv3(m(cv1 x) + cv2 x) with `n` RepConvs in m, all at int(c2 * e) channels; no cv3 where that is c2 already. */
 export class RepC3 extends Module {
+  /** 1x1 into {@link m}. */
   readonly cv1: Conv;
+  /** 1x1 beside it. */
   readonly cv2: Conv;
+  /** `n` RepConvs. */
   readonly m: Sequential;
+  /** 1x1 to c2 channels, where the hidden width is another. */
   readonly cv3: Conv | Identity;
 
+  /** `e` is the hidden width over `c2`. */
   constructor(c1: number, c2: number, n = 3, e = 1.0) {
     super();
     const hidden = Math.trunc(c2 * e);
@@ -84,6 +97,7 @@ export class RepC3 extends Module {
 
 /** Tensors joined along an axis, the channels unless said. */
 export class Concat extends Module<[readonly Tensor[]], Tensor> {
+  /** The axis; negative: from the end. */
   readonly d: number;
 
   constructor(dimension = 1) {

@@ -16,8 +16,11 @@ export type YamlArgument = string | number | boolean | null;
 export interface LayerConfig {
   /** Layer numbers, or negative and relative. */
   readonly from: number | readonly number[];
+  /** Before scaling. */
   readonly repeats: number;
+  /** "RepC3", "nn.Upsample", or a backbone's name. */
   readonly module: string;
+  /** As written, before scaling. */
   readonly args: readonly YamlArgument[];
   /** `file:line`, for messages. */
   readonly where: string;
@@ -26,8 +29,11 @@ export interface LayerConfig {
 /** Compound scaling: repeats times depth, channels times width, at most maxChannels before scaling. */
 export interface ScaleConfig {
   readonly name: string;
+  /** Factor on repeats. */
   readonly depth: number;
+  /** Factor on channels, which are then rounded up to a multiple of 8. */
   readonly width: number;
+  /** The most channels before the factor. */
   readonly maxChannels: number;
 }
 
@@ -35,8 +41,11 @@ export interface ScaleConfig {
 export interface ModelConfig {
   /** The file's name, for messages. */
   readonly source: string;
+  /** Number of classes. */
   readonly nc: number;
+  /** The one that was chosen. */
   readonly scale: ScaleConfig;
+  /** Its one line; `module` is the variant. */
   readonly backbone: LayerConfig;
   readonly head: readonly LayerConfig[];
   /** Class names by number, where the file has them. */

@@ -24,12 +24,19 @@ export class DeformableTransformerDecoderLayer extends Module<
   [Tensor, Tensor, Tensor, Tensor, readonly Pair[]],
   Tensor
 > {
+  /** Between queries; positions are added to queries and keys, not to values. */
   readonly self_attn: MultiheadAttention;
+  /** Behind the self-attention and its residual. */
   readonly norm1: LayerNorm;
+  /** From queries with positions into the memory. */
   readonly cross_attn: MSDeformAttn;
+  /** Behind the deformable attention and its residual. */
   readonly norm2: LayerNorm;
+  /** hd to dFfn; ReLU behind it. */
   readonly linear1: Linear;
+  /** dFfn to hd. */
   readonly linear2: Linear;
+  /** Behind the feed-forward part and its residual. */
   readonly norm3: LayerNorm;
 
   constructor({ hd, nh, dFfn, nLevels, ndp }: DecoderSizes) {

@@ -12,14 +12,21 @@ import type { Tensor } from "../../tensor/tensor.ts";
  * levels' (h, w); the result is [N, Q, D].
  */
 export class MSDeformAttn extends Module<[Tensor, Tensor, Tensor, readonly Pair[]], Tensor> {
+  /** D to [heads, levels, points, 2], (x, y) in units of half the reference box over `n_points`. */
   readonly sampling_offsets: Linear;
+  /** D to [heads, levels, points]; the softmax goes over levels and points together. */
   readonly attention_weights: Linear;
+  /** D to D, over the memory; heads are runs of D / heads channels. */
   readonly value_proj: Linear;
+  /** D to D, over the joined heads. */
   readonly output_proj: Linear;
   readonly n_heads: number;
+  /** Levels of the memory, the finest first. */
   readonly n_levels: number;
+  /** Samples per head and level. */
   readonly n_points: number;
 
+  /** `dModel` is D, a multiple of the heads. */
   constructor(dModel: number, nLevels: number, nHeads: number, nPoints: number) {
     super();
     this.n_heads = nHeads;

@@ -10,10 +10,14 @@ import { RTDETRDetectionModel } from "./model.ts";
 export interface LayerInfo {
   /** Number in the YAML; 0 is the backbone, 1 .. 4 its maps. */
   readonly index: number;
+  /** As written in the YAML. */
   readonly from: number | readonly number[];
+  /** Repeats as written, before scaling. */
   readonly n: number;
+  /** Numbers in its parameters; buffers do not count. */
   readonly params: number;
   readonly module: string;
+  /** As Ultralytics prints them: after scaling, with the input channels. */
   readonly arguments: readonly PrintedArgument[];
   /** 2 x multiply-adds at the size asked for, in 1e9. */
   readonly gflops: number;
@@ -21,9 +25,11 @@ export interface LayerInfo {
 
 /** A whole model. */
 export interface ModelInfo {
+  /** The backbone, then the lines of `head`. */
   readonly rows: readonly LayerInfo[];
   /** Number of modules, containers included. */
   readonly layers: number;
+  /** Numbers in all parameters; buffers do not count. */
   readonly parameters: number;
   /** Parameters that training would change: none, evaluation only. */
   readonly gradients: number;

@@ -22,6 +22,7 @@ const MAX_ARGUMENT = MAX_CLASSES;
 /** A map as a layer sees it: channels, and input pixels per pixel of it. */
 export interface MapInfo {
   readonly channels: number;
+  /** Input pixels per pixel. */
   readonly stride: number;
 }
 

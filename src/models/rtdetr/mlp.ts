@@ -5,8 +5,10 @@ import type { Tensor } from "../../tensor/tensor.ts";
 
 /** Linear layers with ReLU between them: [..., widths[0]] to [..., last width]. */
 export class MLP extends Module {
+  /** ReLU stands between them, not behind the last. */
   readonly layers: ModuleList<Linear>;
 
+  /** Of the input, the hidden layers and the result. */
   constructor(...widths: number[]) {
     super();
     this.layers = new ModuleList(widths.slice(1).map((width, i) => new Linear(widths[i], width)));

@@ -34,17 +34,21 @@ export interface WiredLayer extends BuiltLayer {
   readonly from: number | readonly number[];
   /** The numbers that `from` stands for; empty for the backbone. */
   readonly sources: readonly number[];
+  /** As written, before scaling. */
   readonly repeats: number;
 }
 
 /** Maps an image [N, 3, H, W], RGB in [0, 1], to {@link DetectorOutput}. */
 export class RTDETRDetectionModel extends Module<[Tensor, DecoderOptions?], DetectorOutput> {
+  /** Layer 0, the backbone, then the head's layers; `model.n` in the state dict. */
   readonly model: Sequential;
+  /** What it was built from. */
   readonly config: ModelConfig;
   /** What stands in the printed table, in order. */
   readonly layers: readonly WiredLayer[];
   #fused = false;
 
+  /** Shapes alone until weights are loaded. Errors (code "format") name the YAML's line. */
   constructor(config: ModelConfig) {
     super();
     this.config = config;

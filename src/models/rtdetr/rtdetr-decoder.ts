@@ -62,20 +62,29 @@ export interface DecoderOptions {
 
 /** Maps [N, ch[i], h_i, w_i] to {@link DetectorOutput}. */
 export class RTDETRDecoder extends Module<[readonly Tensor[], DecoderOptions?], DetectorOutput> {
+  /** For each map a 1x1 convolution to hd channels and BatchNorm. */
   readonly input_proj: ModuleList<Sequential>;
   readonly decoder: DeformableTransformerDecoder;
   /** QUIRK: used in training only; in the state dict, and never run. */
   readonly denoising_class_embed: Embedding;
+  /** A box (cx, cy, w, h) to the position of its query. */
   readonly query_pos_head: MLP;
+  /** Linear and LayerNorm over the tokens that may be queries. */
   readonly enc_output: Sequential;
+  /** Class logits of tokens, by which queries are chosen. */
   readonly enc_score_head: Linear;
+  /** What is added to a token's anchor, in logit space. */
   readonly enc_bbox_head: MLP;
   /** QUIRK: only the last one runs. */
   readonly dec_score_head: ModuleList<Linear>;
+  /** One a layer: what is added to the logit of the box before it. */
   readonly dec_bbox_head: ModuleList<MLP>;
+  /** Classes. */
   readonly nc: number;
+  /** Q, at most as many as there are tokens. */
   readonly num_queries: number;
 
+  /** Shapes alone until weights are loaded. */
   constructor(args: RTDETRDecoderArguments) {
     super();
     const { nc, ch, hd = 256, nq = 300, ndp = 4, nh = 8, ndl = 6, dFfn = 1024 } = args;

@@ -1,0 +1,163 @@
+/** The server of `mobiledetr view`: what it serves, what it refuses, how it ends. */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startViewer, type Viewer } from "../../src/cli/view.ts";
+import { PICTURES, runCli, scratchFolder } from "./run-cli.ts";
+
+const root = scratchFolder();
+const PAGE =
+  '<!doctype html><meta name="mobiledetr-pictures" content=""><script type="module" src="app.js"></script>';
+const picture = join(root, 'a "<b>&.jpg');
+let viewer: Viewer;
+
+beforeAll(async () => {
+  const files: Readonly<Record<string, string>> = {
+    "dist/viewer/index.html": PAGE,
+    "dist/viewer/app.js": "export {};",
+    "dist/viewer/style.css": "a{}",
+    "dist/browser/pipeline.js": "export {};",
+    "dist/cli/main.js": "// not served",
+    "models/codes.f16.safetensors": "bytes",
+    "package.json": "{}",
+  };
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(join(root, path, ".."), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  writeFileSync(picture, readFileSync(join(PICTURES, "cat.jpg")));
+  viewer = await startViewer({ root, picture });
+});
+afterAll(() => viewer.close());
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** Asks by a path as it stands, which `fetch` would tidy first. */
+function ask(
+  path: string,
+  options: { method?: string; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  const { hostname, port } = new URL(viewer.url);
+  return new Promise((resolve, reject) => {
+    const asked = request({ hostname, port, path, ...options }, (response) => {
+      const parts: Buffer[] = [];
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.on("end", () =>
+        resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(parts) }),
+      );
+    });
+    asked.on("error", reject);
+    asked.end();
+  });
+}
+
+describe("what is served", () => {
+  it("has a page at /, with headers that isolate it, and the types that browsers insist on", async () => {
+    const first = await ask("/");
+    expect([first.status, first.headers.location]).toEqual([302, "/dist/viewer/index.html"]);
+    const types = {
+      "/dist/viewer/index.html": "text/html; charset=utf-8",
+      "/dist/viewer/app.js": "text/javascript; charset=utf-8",
+      "/dist/viewer/style.css": "text/css; charset=utf-8",
+      "/dist/browser/pipeline.js": "text/javascript; charset=utf-8",
+      "/models/codes.f16.safetensors": "application/octet-stream",
+      "/pictures/0": "image/jpeg",
+    };
+    for (const [path, type] of Object.entries(types)) {
+      const { status, headers } = await ask(path);
+      expect([path, status, headers["content-type"]]).toEqual([path, 200, type]);
+      expect(headers["cross-origin-opener-policy"]).toBe("same-origin");
+      expect(headers["cross-origin-embedder-policy"]).toBe("require-corp");
+      expect(headers["x-content-type-options"]).toBe("nosniff");
+    }
+  });
+
+  it("is the picture's bytes, under a number, and its name in the page cannot end the attribute", async () => {
+    expect((await ask("/pictures/0")).body.equals(readFileSync(picture))).toBe(true);
+    const page = (await ask("/dist/viewer/index.html")).body.toString();
+    expect(page).toContain('content="[{&quot;name&quot;:&quot;a \\&quot;&lt;b>&amp;.jpg&quot;');
+    expect((await ask("/pictures/1")).status).toBe(404);
+  });
+
+  it("has a length and no body for HEAD", async () => {
+    const { status, headers, body } = await ask("/dist/viewer/style.css", { method: "HEAD" });
+    expect([status, headers["content-length"], body.length]).toEqual([200, "3", 0]);
+  });
+});
+
+describe("what is refused", () => {
+  it.each([
+    "/package.json",
+    "/dist/cli/main.js",
+    "/dist/viewer/../cli/main.js",
+    "/dist/viewer/../../package.json",
+    "/dist/viewer/..%2f..%2fpackage.json",
+    "/dist/viewer/%2e%2e/%2e%2e/package.json",
+    "/models/../../../../../../etc/passwd",
+    "//etc/passwd",
+    "/dist/viewer",
+    "/dist/viewer/..",
+    "/models/",
+    "/nothing",
+  ])("404 for %s", async (path) => {
+    expect((await ask(path)).status).toBe(404);
+  });
+
+  it.each(["/dist/viewer/%00", "/%zz", "/dist\\viewer", "*"])("400 for %s", async (path) => {
+    expect((await ask(path)).status).toBe(400);
+  });
+
+  it("another site's name for this machine, and methods that write", async () => {
+    expect((await ask("/pictures/0", { headers: { Host: "example.com" } })).status).toBe(403);
+    expect((await ask("/pictures/0", { headers: { Host: "localhost:1" } })).status).toBe(200);
+    expect((await ask("/pictures/0", { method: "POST" })).status).toBe(405);
+  });
+
+  it("a picture that is missing, a folder, or none, before it listens", async () => {
+    const none = join(root, "package.json");
+    await expect(startViewer({ root, picture: join(root, "none.jpg") })).rejects.toThrow(/no such file/);
+    await expect(startViewer({ root, picture: root })).rejects.toThrow(/got a folder/);
+    await expect(startViewer({ root, picture: none })).rejects.toThrow(/a JPEG or PNG picture/);
+    await expect(startViewer({ root: join(root, "dist") })).rejects.toThrow(/npm run build:js/);
+  });
+
+  it("a port that is in use, with a way out", async () => {
+    const port = Number(new URL(viewer.url).port);
+    await expect(startViewer({ root, port })).rejects.toThrow(
+      /port \d+ free, got one that is in use \(leave --port out/,
+    );
+  });
+});
+
+describe.runIf(existsSync(fileURLToPath(new URL("../../dist/viewer/index.html", import.meta.url))))(
+  "mobiledetr view",
+  () => {
+    it("prints the address and ends by Ctrl-C, whatever is open", async () => {
+      const { code, signal, stdout } = await runCli(["view", join(PICTURES, "cat.jpg"), "--no-open"], {
+        signalOn: { output: /http:.*\n/, signal: "SIGINT" },
+      });
+      expect([code, signal]).toEqual([130, null]);
+      expect(stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\n$/);
+    });
+
+    it("does not mind where there is nothing that opens an address", async () => {
+      const { code, stderr } = await runCli(["view"], {
+        env: { PATH: "" },
+        signalOn: { output: /http:.*\n/, signal: "SIGTERM" },
+      });
+      expect([code, stderr]).toEqual([143, "Ctrl-C ends it.\n"]);
+    });
+
+    it("refuses a port that is none as wrong usage, and a missing picture as a failure", async () => {
+      expect((await runCli(["view", "--port", "65536"])).code).toBe(2);
+      expect((await runCli(["view", "none.jpg", "--no-open"])).code).toBe(1);
+    });
+  },
+);

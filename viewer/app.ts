@@ -1,0 +1,376 @@
+/** The page: pictures in, views out, and the address that says which. */
+import { attentionView } from "./attention-view.ts";
+import { boxesView } from "./boxes-view.ts";
+import { Client, Run } from "./client.ts";
+import { byId, count, el, shapeText } from "./dom.ts";
+import { layerView } from "./layer-view.ts";
+import { mapsView } from "./maps-view.ts";
+import type { CallRecord } from "./protocol.ts";
+import { queriesView } from "./queries-view.ts";
+import { DEFAULTS, readHash, type State, VIEWS, type View, writeHash } from "./state.ts";
+import { Tree } from "./tree.ts";
+import type { App, Shown } from "./view.ts";
+
+const TITLES: Readonly<Record<View, string>> = {
+  boxes: "Boxes",
+  queries: "Queries",
+  layer: "Layer",
+  maps: "Maps",
+  attention: "Attention",
+  network: "Network",
+};
+const MAKERS: Readonly<Record<Exclude<View, "network">, (app: App) => Shown>> = {
+  boxes: boxesView,
+  queries: queriesView,
+  layer: layerView,
+  maps: mapsView,
+  attention: attentionView,
+};
+const BUDGET_BYTES = 400e6; // all tensors of the default model at 640
+const SMALL_BUDGET_BYTES = 120e6; // all of them at 320, for devices with little memory
+
+/** A picture that the page offers. */
+interface Offered {
+  readonly name: string;
+  readonly url: string;
+}
+
+const device = navigator as Navigator & { readonly deviceMemory?: number };
+const weak = (device.deviceMemory ?? 8) <= 4 || matchMedia("(max-width: 600px)").matches;
+const defaults: State = { ...DEFAULTS, imgsz: weak ? 320 : DEFAULTS.imgsz };
+const client = new Client(new URL("worker.js", import.meta.url));
+const budgetAsked = Number(new URLSearchParams(location.search).get("budget")); // megabytes
+const budget = budgetAsked > 0 ? budgetAsked * 1e6 : weak ? SMALL_BUDGET_BYTES : BUDGET_BYTES;
+
+let state = readHash(location.hash, defaults);
+let run: Run | undefined;
+let shown = new Map<View, Shown>();
+let weights: Promise<ArrayBuffer> | undefined;
+let loaded = 0; // the size that the worker holds a network for
+let picture: { readonly name: string; readonly bytes: ArrayBuffer } | undefined;
+let turn = 0; // of the runs asked for; the answer to an earlier one is dropped
+const tree = new Tree((call) => go(call, state.view === "maps" ? {} : { view: "layer" }));
+
+function say(text: string, bad = false): void {
+  const status = byId("status");
+  status.textContent = text;
+  status.classList.toggle("bad", bad);
+}
+
+function failed(error: unknown): void {
+  say(error instanceof Error ? error.message : String(error), true);
+}
+
+function meta(name: string): string {
+  return document.querySelector<HTMLMetaElement>(`meta[name="mobiledetr-${name}"]`)?.content ?? "";
+}
+
+function offeredPictures(): Offered[] {
+  const own: Offered = { name: "sample", url: "sample.jpg" };
+  const given = meta("pictures");
+  return given ? [...(JSON.parse(given) as Offered[]), own] : [own];
+}
+
+/** The call that the state names, else the first layer. */
+function callOf(of: Run): CallRecord {
+  return (
+    of.find(state.layer, state.turn) ??
+    of.find(state.layer) ??
+    of.record.calls[Math.min(1, of.record.calls.length - 1)]
+  );
+}
+
+function set(change: Partial<State>): void {
+  const before = state;
+  state = { ...state, ...change };
+  const hash = writeHash(state, defaults);
+  if (hash !== location.hash) {
+    // A way back for what is a step of its own, not for every pixel of a slider.
+    const step = state.view !== before.view || state.layer !== before.layer || state.turn !== before.turn;
+    if (step) history.pushState(null, "", hash);
+    else history.replaceState(null, "", hash);
+  }
+  show();
+}
+
+function go(call: CallRecord, change: Partial<State> = {}): void {
+  set({ layer: call.path, turn: call.turn, output: 0, cell: undefined, plane: 0, ...change });
+}
+
+/** Draws the view that the state names. */
+function show(): void {
+  document.body.dataset.view = state.view;
+  for (const tab of byId("tabs").children) {
+    const own = (tab as HTMLElement).dataset.view === state.view;
+    tab.setAttribute("aria-selected", String(own));
+    (tab as HTMLElement).tabIndex = own ? 0 : -1;
+  }
+  byId<HTMLSelectElement>("size").value = String(state.imgsz);
+  byId<HTMLSelectElement>("bar").value = state.bar;
+  for (const button of byId("pictures").querySelectorAll("button"))
+    button.setAttribute("aria-pressed", String(button.dataset.name === state.picture));
+  if (!run) return;
+  const current = run;
+  const call = callOf(current);
+  tree.update(call, state.bar);
+  const view = state.view === "network" ? "layer" : state.view;
+  const app: App = {
+    client,
+    run: current,
+    get state() {
+      return state;
+    },
+    get call() {
+      return callOf(current);
+    },
+    set,
+    go,
+    fail: failed,
+  };
+  let one = shown.get(view);
+  if (!one) {
+    one = MAKERS[view](app);
+    shown.set(view, one);
+  }
+  const main = byId("main");
+  const head = view === "layer" || view === "maps" ? layerHead(current, call) : undefined;
+  main.setAttribute("aria-label", TITLES[view]);
+  const old = main.querySelector(".layer-head");
+  if (head && old && main.lastElementChild === one.root) old.replaceWith(head);
+  else main.replaceChildren(...(head ? [head] : []), one.root);
+  document.title = `${view === "layer" || view === "maps" ? call.path || "the network" : TITLES[view]} – see inside`;
+  void Promise.resolve(one.update()).catch(failed);
+}
+
+/** The layer's name, with the ways to the one before and the next. */
+function layerHead(of: Run, call: CallRecord): HTMLElement {
+  const { calls } = of.record;
+  const to = (n: number, text: string, label: string): HTMLElement => {
+    const other = calls[n];
+    return el(
+      "button",
+      {
+        type: "button",
+        class: "button quiet step",
+        "aria-label": label,
+        title: other?.path,
+        disabled: !other,
+        onclick: () => other && go(other),
+      },
+      text,
+    );
+  };
+  return el(
+    "div",
+    { class: "layer-head" },
+    to(call.n - 1, "‹", "Layer before"),
+    el(
+      "h2",
+      { class: "path" },
+      call.path || "the network",
+      " ",
+      el("em", {}, call.kind),
+      call.turn > 1 ? ` call ${call.turn}` : "",
+    ),
+    el("span", { class: "soft" }, call.outputs[0] ? shapeText(call.outputs[0].shape) : ""),
+    to(call.n + 1, "›", "Next layer"),
+  );
+}
+
+/** Loads the network, if it is not there in this size, and runs it on the picture. */
+async function look(): Promise<void> {
+  if (!picture) return;
+  const { name, bytes } = picture;
+  const mine = ++turn;
+  document.body.setAttribute("aria-busy", "true");
+  try {
+    weights ??= fetchWeights();
+    const { imgsz } = state;
+    const data = (await weights).slice(0);
+    if (mine !== turn) return;
+    if (loaded !== imgsz) {
+      say("Building the network…");
+      loaded = 0;
+      await client.ask("load", { weights: data, imgsz, poolUrl: poolUrl(), budget }, [data]);
+      loaded = imgsz;
+      if (mine !== turn) return;
+    }
+    say("Running, and recording every layer…");
+    const photo = await createImageBitmap(new Blob([bytes]), { imageOrientation: "from-image" });
+    const record = await client.run(bytes.slice(0));
+    if (mine !== turn) return;
+    run?.photo.close();
+    run = new Run(record, photo);
+    shown = new Map();
+    tree.show(run);
+    show();
+    const { width, height, calls, networkMs, runMs, keptBytes, allBytes, threads } = record;
+    const kept =
+      keptBytes < allBytes
+        ? `${count(keptBytes)}B of ${count(allBytes)}B kept, the rest is computed again when asked for`
+        : `${count(keptBytes)}B kept`;
+    say(
+      `${name}, ${width} × ${height}: ${calls.length} calls in ${Math.round(networkMs)} ms on ${threads} ${threads === 1 ? "thread" : "threads"}, recorded in ${Math.round(runMs)} ms; ${kept}.`,
+    );
+    document.body.dataset.ready = String(mine);
+  } catch (error) {
+    if (mine === turn) failed(error);
+  } finally {
+    if (mine === turn) document.body.removeAttribute("aria-busy");
+  }
+}
+
+/** The script of the threads, where the page may share memory among them. */
+function poolUrl(): string | undefined {
+  return crossOriginIsolated ? new URL("../browser/worker.js", import.meta.url).href : undefined;
+}
+
+async function fetchWeights(): Promise<ArrayBuffer> {
+  const address = meta("weights");
+  const response = await fetch(address);
+  if (!response.ok)
+    throw new Error(
+      `${address}: expected the weights, got ${response.status} (put the file there, or name its address in index.html)`,
+    );
+  return response.arrayBuffer();
+}
+
+async function take(name: string, blob: Blob): Promise<void> {
+  try {
+    const decoded = await createImageBitmap(blob).catch(() => undefined);
+    if (!decoded)
+      throw new Error(`${name}: expected a JPEG or PNG picture, got what this browser cannot show`);
+    decoded.close();
+    picture = { name, bytes: await blob.arrayBuffer() };
+    await look();
+  } catch (error) {
+    failed(error);
+  }
+}
+
+async function takeOffered({ name, url }: Offered): Promise<void> {
+  try {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`${url}: expected a picture, got ${response.status}`);
+    await take(name, await response.blob());
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/** A file of the reader's own: the address cannot bring it back. */
+function takeFile(file: File): void {
+  set({ picture: "", query: -1, token: -1 });
+  void take(file.name, file);
+}
+
+function wire(offered: readonly Offered[]): void {
+  for (const [i, view] of VIEWS.entries()) {
+    byId("tabs").append(
+      el(
+        "button",
+        {
+          type: "button",
+          role: "tab",
+          id: `tab-${view}`,
+          "data-view": view,
+          "aria-controls": "main",
+          onclick: () => set({ view }),
+          onkeydown: (event: KeyboardEvent) => tabKey(event, i),
+        },
+        TITLES[view],
+      ),
+    );
+  }
+  for (const one of offered) {
+    const image = el("img", { src: one.url, alt: "", width: 56, height: 42 });
+    byId("pictures").append(
+      el(
+        "button",
+        {
+          type: "button",
+          "data-name": one.name,
+          "aria-pressed": "false",
+          "aria-label": `Picture ${one.name}`,
+          title: one.name,
+          onclick: () => {
+            set({ picture: one.name, query: -1, token: -1 });
+            void takeOffered(one);
+          },
+        },
+        image,
+      ),
+    );
+  }
+  const file = byId<HTMLInputElement>("file");
+  byId("open").addEventListener("click", () => file.click());
+  file.addEventListener("change", () => {
+    if (file.files?.[0]) takeFile(file.files[0]);
+    file.value = ""; // so that the same file can be chosen again
+  });
+  byId<HTMLSelectElement>("size").addEventListener("change", ({ target }) => {
+    set({ imgsz: Number((target as HTMLSelectElement).value), cell: undefined, token: -1 });
+    void look();
+  });
+  byId<HTMLSelectElement>("bar").addEventListener("change", ({ target }) =>
+    set({ bar: (target as HTMLSelectElement).value as State["bar"] }),
+  );
+  document.addEventListener("paste", ({ clipboardData }) => {
+    if (clipboardData?.files[0]) takeFile(clipboardData.files[0]);
+  });
+  const drop = byId("drop");
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    drop.hidden = false;
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (event.relatedTarget === null) drop.hidden = true;
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.hidden = true;
+    if (event.dataTransfer?.files[0]) takeFile(event.dataTransfer.files[0]);
+  });
+  addEventListener("popstate", () => restore(offered));
+  let resized = 0;
+  addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(show, 150); // lines keep their width on the screen
+  });
+}
+
+function tabKey(event: KeyboardEvent, at: number): void {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const tabs = ([...byId("tabs").children] as HTMLElement[]).filter(
+    ({ offsetParent }) => offsetParent !== null,
+  );
+  const own = tabs.findIndex(({ dataset }) => dataset.view === VIEWS[at]);
+  const next = tabs[(own + step + tabs.length) % tabs.length];
+  next.click();
+  next.focus();
+}
+
+/** What the address says, after it was changed by hand or by the way back. */
+function restore(offered: readonly Offered[]): void {
+  const before = state;
+  state = legal(readHash(location.hash, defaults));
+  shown = new Map(); // controls show the state that they were made with
+  show();
+  const one = offered.find(({ name }) => name === state.picture);
+  if (one && state.picture !== before.picture) void takeOffered(one);
+  else if (state.imgsz !== before.imgsz) void look();
+}
+
+/** The sizes that the page offers. */
+function legal(given: State): State {
+  return given.imgsz === 320 || given.imgsz === 640 ? given : { ...given, imgsz: defaults.imgsz };
+}
+
+const offered = offeredPictures();
+defaults.picture = offered[0].name;
+state = legal(readHash(location.hash, defaults));
+wire(offered);
+show();
+void takeOffered(offered.find(({ name }) => name === state.picture) ?? offered[0]);

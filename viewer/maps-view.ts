@@ -1,0 +1,397 @@
+/** Feature maps as a grid, one of them large with a probe, and the arithmetic of the cell that was chosen. */
+import { choice, el, exact, shapeText, short } from "./dom.ts";
+import { type Moments, momentsOf } from "./moments.ts";
+import {
+  contextOf,
+  indexOf,
+  paintOver,
+  paintPhoto,
+  paintPlane,
+  placeOf,
+  planeOf,
+  planesOf,
+} from "./paint.ts";
+import type { CallRecord, Numbers, TensorRef } from "./protocol.ts";
+import type { State } from "./state.ts";
+import type { App, Shown } from "./view.ts";
+import { whyPanel } from "./why-panel.ts";
+
+const MOST = 64; // maps drawn before more are asked for
+const TILE_PX = 160; // a tile is about this large on a dense screen
+const ZOOM_PX = 720; // longest side of the large map
+
+/** The view. */
+export function mapsView(app: App): Shown {
+  const root = el("div", { class: "view" });
+  let key = "";
+  let part: MapsPart | undefined;
+  return {
+    root,
+    update: async () => {
+      const { call, state } = app;
+      const output = Math.min(Math.max(0, state.output), Math.max(0, call.outputs.length - 1));
+      const next = `${call.n}/${output}`;
+      if (next !== key) {
+        key = next;
+        const ref = call.outputs[output];
+        if (!ref) return root.replaceChildren(el("p", {}, "This call gives no tensor."));
+        const numbers = await app.client.tensor(ref);
+        if (key !== next) return;
+        part = new MapsPart(app, call, output, ref, numbers);
+        root.replaceChildren(part.root);
+      }
+      part?.update();
+    },
+  };
+}
+
+class MapsPart {
+  readonly root: HTMLElement;
+  readonly #app: App;
+  readonly #call: CallRecord;
+  readonly #output: number;
+  readonly #ref: TensorRef;
+  readonly #numbers: Numbers;
+  readonly #moments: readonly Moments[];
+  readonly #grid = el("div", { class: "grid", role: "listbox", "aria-label": "Channels" });
+  readonly #more = el("button", { type: "button", class: "button quiet" }, "Show all");
+  readonly #large = el("canvas", {
+    class: "large",
+    id: "map",
+    tabindex: 0,
+    role: "img",
+    "aria-describedby": "probe",
+  });
+  readonly #over = el("canvas", { class: "photo", role: "img", "aria-label": "This map over the picture" });
+  readonly #probe = el("output", { id: "probe", class: "probe" });
+  readonly #title = el("h2", {});
+  readonly #index = el("input", {
+    type: "text",
+    id: "index",
+    size: 16,
+    spellcheck: "false",
+    autocomplete: "off",
+  });
+  readonly #legend = el("div", { class: "ends" });
+  readonly #why: ReturnType<typeof whyPanel>;
+  #all = false;
+  #together = false;
+  #drawn = "";
+  #opacity = 0.65;
+  #scale = 1;
+
+  constructor(app: App, call: CallRecord, output: number, ref: TensorRef, numbers: Numbers) {
+    this.#app = app;
+    this.#call = call;
+    this.#output = output;
+    this.#ref = ref;
+    this.#numbers = numbers;
+    this.#moments = momentsOf(numbers);
+    this.#why = whyPanel(app, call, output);
+    this.root = el("div", { class: "maps" });
+    this.#build();
+  }
+
+  #build(): void {
+    const { call } = this.#app;
+    const { count, height, width } = planesOf(this.#ref.shape);
+    const set = (change: Partial<State>): void => this.#app.set(change);
+    const controls = el("div", { class: "controls" });
+    if (call.outputs.length > 1) {
+      const names = call.outputs.map(
+        ({ name, shape }, i) => [String(i), `${name.split(".").at(-1)} ${shapeText(shape)}`] as const,
+      );
+      controls.append(
+        choice("Output", "output", names, String(this.#output), (value) =>
+          set({ output: Number(value), plane: 0, cell: undefined }),
+        ),
+      );
+    }
+    if (count > 1) {
+      controls.append(
+        choice(
+          "Order",
+          "order",
+          [
+            ["index", "number"],
+            ["variance", "variance, greatest first"],
+            ["mean", "mean, greatest first"],
+          ],
+          this.#app.state.order,
+          (value) => set({ order: value as State["order"] }),
+        ),
+      );
+      const together = el("input", {
+        type: "checkbox",
+        id: "together",
+        onchange: () => {
+          this.#together = together.checked;
+          this.#drawn = "";
+          this.update();
+        },
+      });
+      controls.append(
+        el("label", { class: "field check" }, together, el("span", {}, "one range of colours for all")),
+      );
+    }
+    this.#more.addEventListener("click", () => {
+      this.#all = true;
+      this.#drawn = "";
+      this.update();
+    });
+    this.#grid.addEventListener("click", (event) => {
+      const cell = (event.target as HTMLElement).closest<HTMLElement>("[data-plane]");
+      if (cell) set({ plane: Number(cell.dataset.plane) });
+    });
+    this.#grid.addEventListener("keydown", (event) => this.#gridKey(event));
+    this.#large.addEventListener("pointermove", (event) => this.#tell(this.#cellAt(event)));
+    this.#large.addEventListener("pointerleave", () => this.#tell());
+    this.#large.addEventListener("click", (event) => set({ cell: this.#cellAt(event) }));
+    this.#large.addEventListener("keydown", (event) => this.#mapKey(event));
+    this.#index.addEventListener("change", () => this.#typed());
+    const opacity = el("input", {
+      type: "range",
+      id: "opacity",
+      min: 0,
+      max: 1,
+      step: 0.05,
+      value: this.#opacity,
+      oninput: () => {
+        this.#opacity = opacity.valueAsNumber;
+        this.#drawOver();
+      },
+    });
+    const square =
+      call.outputs[this.#output].shape.length === 4 &&
+      height > 1 &&
+      width > 1 &&
+      isMap(this.#call, this.#ref);
+    const zoom = el(
+      "section",
+      { class: "zoom", "aria-label": "One channel" },
+      this.#title,
+      el("div", { class: "frame" }, this.#large),
+      el("div", { class: "ramp", "aria-hidden": "true" }),
+      this.#legend,
+      el("p", { class: "probe-line" }, this.#probe),
+      el("label", { class: "field" }, el("span", {}, "Element"), this.#index),
+    );
+    const over =
+      square &&
+      el(
+        "details",
+        { open: true },
+        el("summary", {}, "Over the picture"),
+        this.#over,
+        el("label", { class: "field wide" }, el("span", {}, "Opacity"), opacity),
+      );
+    this.root.append(
+      el("div", { class: "side" }, zoom, this.#why.root, over),
+      el("section", { class: "channels" }, controls, this.#grid, this.#more),
+    );
+    if (count === 1) this.root.classList.add("single");
+  }
+
+  get #plane(): number {
+    const { count } = planesOf(this.#ref.shape);
+    return Math.min(count - 1, Math.max(0, Math.round(this.#app.state.plane)));
+  }
+
+  update(): void {
+    const { state } = this.#app;
+    const drawn = `${state.order}/${this.#all}/${this.#together}`;
+    if (drawn !== this.#drawn) {
+      this.#drawn = drawn;
+      this.#drawGrid(state.order);
+    }
+    for (const tile of this.#grid.children) {
+      const own = Number((tile as HTMLElement).dataset.plane) === this.#plane;
+      tile.setAttribute("aria-selected", String(own));
+      (tile as HTMLElement).tabIndex = own ? 0 : -1;
+    }
+    if (!this.#grid.querySelector("[tabindex='0']"))
+      (this.#grid.firstElementChild as HTMLElement | null)?.setAttribute("tabindex", "0");
+    this.#drawLarge();
+    this.#drawOver();
+    const { cell } = state;
+    const index = cell && indexOf(this.#ref.shape, this.#plane, cell[0], cell[1]);
+    const valid = index && placeOf(this.#ref.shape, index) ? index : undefined;
+    this.#index.value = valid ? valid.join(", ") : "";
+    this.#tell();
+    this.#why.update(valid);
+  }
+
+  #drawGrid(order: State["order"]): void {
+    const sorted = [...this.#moments];
+    if (order === "variance") sorted.sort((a, b) => b.variance - a.variance);
+    if (order === "mean") sorted.sort((a, b) => b.mean - a.mean);
+    const shown = this.#all ? sorted : sorted.slice(0, MOST);
+    const all = this.#together
+      ? {
+          min: Math.min(...sorted.map((one) => one.range.min)),
+          max: Math.max(...sorted.map((one) => one.range.max)),
+        }
+      : undefined;
+    const { height, width } = planesOf(this.#numbers.shape);
+    const every = Math.max(1, Math.floor(Math.max(height, width) / TILE_PX));
+    this.#more.hidden = shown.length === sorted.length;
+    this.#more.textContent = `Show all ${sorted.length}`;
+    this.#grid.hidden = sorted.length === 1;
+    if (sorted.length === 1) return;
+    this.#grid.replaceChildren(
+      ...shown.map(({ plane, mean, variance, range }) => {
+        const canvas = el("canvas", { "aria-hidden": "true" });
+        paintPlane(canvas, planeOf(this.#numbers, plane), all ?? range, every);
+        const label = `Channel ${plane}: mean ${short(mean, 3)}, deviation ${short(Math.sqrt(variance), 3)}`;
+        return el(
+          "div",
+          {
+            role: "option",
+            class: "tile",
+            "data-plane": plane,
+            "aria-label": label,
+            title: label,
+            tabindex: -1,
+          },
+          canvas,
+          el("span", {}, String(plane)),
+        );
+      }),
+    );
+  }
+
+  #drawLarge(): void {
+    const plane = planeOf(this.#numbers, this.#plane);
+    const range = this.#moments[this.#plane].range;
+    const small = document.createElement("canvas");
+    paintPlane(small, plane, range);
+    this.#scale = Math.max(1, Math.floor(ZOOM_PX / Math.max(plane.width, plane.height)));
+    const stretch = Math.max(1, Math.min(24, Math.floor(plane.width / Math.max(1, plane.height) / 6))); // a vector is a strip
+    this.#large.width = plane.width * this.#scale;
+    this.#large.height = plane.height * this.#scale * stretch;
+    const context = contextOf(this.#large);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(small, 0, 0, this.#large.width, this.#large.height);
+    const { cell } = this.#app.state;
+    if (cell && cell[0] < plane.height && cell[1] < plane.width) {
+      const [w, h] = [this.#scale, this.#scale * stretch];
+      const unit = this.#large.width / (this.#large.clientWidth || this.#large.width);
+      const pad = 2 * unit;
+      for (const [colour, line] of [
+        ["#000", 4],
+        ["#fff", 2],
+      ] as const) {
+        context.strokeStyle = colour;
+        context.lineWidth = line * unit;
+        context.strokeRect(cell[1] * w - pad, cell[0] * h - pad, w + 2 * pad, h + 2 * pad);
+      }
+    }
+    const { shape } = this.#ref;
+    const channel =
+      planesOf(shape).count > 1 ? `Channel ${this.#plane} of ${planesOf(shape).count}` : "The whole output";
+    this.#title.textContent = `${channel}, ${plane.height} × ${plane.width}`;
+    this.#large.setAttribute(
+      "aria-label",
+      `${channel} as a map. Arrow keys move the chosen cell, Page Up and Page Down change the channel.`,
+    );
+    this.#legend.replaceChildren(el("span", {}, short(range.min)), el("span", {}, short(range.max)));
+  }
+
+  #drawOver(): void {
+    if (!this.#over.isConnected) return;
+    const { context } = paintPhoto(this.#over, this.#app.run.photo);
+    paintOver(context, planeOf(this.#numbers, this.#plane), { opacity: this.#opacity });
+  }
+
+  #cellAt(event: MouseEvent): readonly [number, number] {
+    const { height, width } = planesOf(this.#ref.shape);
+    const box = this.#large.getBoundingClientRect();
+    const within = (share: number, size: number): number =>
+      Math.min(size - 1, Math.max(0, Math.floor(share * size)));
+    return [
+      within((event.clientY - box.top) / box.height, height),
+      within((event.clientX - box.left) / box.width, width),
+    ];
+  }
+
+  /** Says the number of a cell, or of the one that is chosen. */
+  #tell(cell = this.#app.state.cell): void {
+    const place = cell && placeOf(this.#ref.shape, indexOf(this.#ref.shape, this.#plane, cell[0], cell[1]));
+    if (!place) {
+      this.#probe.textContent =
+        "Point at the map for its numbers; click a cell for the arithmetic behind it.";
+      delete this.#probe.dataset.value;
+      return;
+    }
+    const { height, width } = planesOf(this.#ref.shape);
+    const value = this.#numbers.data[place.plane * height * width + place.row * width + place.column];
+    this.#probe.dataset.value = String(value);
+    this.#probe.textContent = `${shapeText(indexOf(this.#ref.shape, place.plane, place.row, place.column))} = ${exact(value)}`;
+  }
+
+  #typed(): void {
+    const index = this.#index.value
+      .replace(/[[\]\s]/g, "")
+      .split(",")
+      .map(Number);
+    const place = this.#index.value.trim() === "" ? undefined : placeOf(this.#ref.shape, index);
+    this.#index.setCustomValidity(
+      place ? "" : `An index of ${shapeText(this.#ref.shape)}, as ${this.#ref.shape.map(() => 0).join(", ")}`,
+    );
+    if (place) this.#app.set({ plane: place.plane, cell: [place.row, place.column] });
+    else this.#index.reportValidity();
+  }
+
+  #gridKey(event: KeyboardEvent): void {
+    const tiles = [...this.#grid.children] as HTMLElement[];
+    const at = tiles.indexOf(document.activeElement as HTMLElement);
+    if (at < 0) return;
+    const columns = tiles.filter(({ offsetTop }) => offsetTop === tiles[0].offsetTop).length;
+    const steps: Readonly<Record<string, number>> = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: columns,
+      ArrowUp: -columns,
+    };
+    const step = steps[event.key];
+    if (step === undefined) {
+      if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        this.#app.set({ plane: Number(tiles[at].dataset.plane) });
+      }
+      return;
+    }
+    event.preventDefault();
+    const next = tiles[Math.min(tiles.length - 1, Math.max(0, at + step))];
+    this.#app.set({ plane: Number(next.dataset.plane) });
+    next.focus();
+  }
+
+  #mapKey(event: KeyboardEvent): void {
+    const { count, height, width } = planesOf(this.#ref.shape);
+    const [row, column] = this.#app.state.cell ?? [Math.floor(height / 2), Math.floor(width / 2)];
+    const keep = (x: number, size: number): number => Math.min(size - 1, Math.max(0, x));
+    const cell = (r: number, c: number) => (): void =>
+      this.#app.set({ cell: [keep(r, height), keep(c, width)] });
+    const channel = (step: number) => (): void => this.#app.set({ plane: keep(this.#plane + step, count) });
+    const moves: Readonly<Record<string, () => void>> = {
+      ArrowUp: cell(row - 1, column),
+      ArrowDown: cell(row + 1, column),
+      ArrowLeft: cell(row, column - 1),
+      ArrowRight: cell(row, column + 1),
+      Enter: cell(row, column),
+      PageUp: channel(-1),
+      PageDown: channel(1),
+      Escape: () => this.#app.set({ cell: undefined }),
+    };
+    const move = moves[event.key];
+    if (!move) return;
+    event.preventDefault();
+    move();
+  }
+}
+
+/** Whether a tensor's last axes are places of the picture: maps, but no weights of attention. */
+function isMap({ kind }: CallRecord, { shape }: TensorRef): boolean {
+  return shape.length === 4 && kind !== "MultiheadAttention";
+}

@@ -1,0 +1,31 @@
+/** What the planes of a tensor are like: by these channels are sorted. */
+import { planeOf, planesOf, type Range, rangeOf } from "./paint.ts";
+import type { Numbers } from "./protocol.ts";
+
+/** Moments of a plane. */
+export interface Moments {
+  readonly plane: number;
+  readonly mean: number;
+  readonly variance: number;
+  readonly range: Range;
+}
+
+/** Of every plane, in one pass: a first map has millions of numbers. */
+export function momentsOf(numbers: Numbers): Moments[] {
+  return Array.from({ length: planesOf(numbers.shape).count }, (_, plane) => {
+    const { data } = planeOf(numbers, plane);
+    const [shift, size] = [data[0] ?? 0, Math.max(1, data.length)]; // near the mean, so that squares stay small
+    let [sum, squares, min, max] = [0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let i = 0; i < data.length; i++) {
+      const x = data[i];
+      const d = x - shift;
+      sum += d;
+      squares += d * d;
+      if (x < min) min = x;
+      if (x > max) max = x;
+    }
+    const mean = sum / size;
+    const range = Number.isFinite(max - min) ? { min, max } : rangeOf(data);
+    return { plane, mean: mean + shift, variance: Math.max(0, squares / size - mean * mean), range };
+  });
+}

@@ -1,0 +1,214 @@
+/** Numbers as pictures: maps in the colours of the command line's, histograms, and marks on the photograph. */
+import { rampColour } from "../src/depict/ramp.ts";
+import { el, short } from "./dom.ts";
+import type { Numbers } from "./protocol.ts";
+
+/** Least and greatest. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+const STEPS = 256;
+const RAMP = Uint32Array.from({ length: STEPS }, (_, i) => {
+  const [red, green, blue] = rampColour(i / (STEPS - 1));
+  return (255 << 24) | (blue << 16) | (green << 8) | red;
+});
+const NOT_FINITE = 0xff0000ff; // red
+
+/** Colours of the levels from fine to coarse, told apart by the colour-blind too. */
+export const LEVEL_COLOURS = ["#56b4e9", "#f0e442", "#d55e00", "#cc79a7"] as const;
+/** Colours of classes. */
+export const CLASS_COLOURS = ["#ff8c42", "#3ddc97", "#4cc9f0", "#f72585", "#ffd166", "#b388ff"] as const;
+
+/** One plane of a tensor, its last two axes. */
+export interface Plane {
+  readonly data: Float32Array | Int32Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** How many planes a tensor has, and their size; a vector is a plane of one row. */
+export function planesOf(shape: readonly number[]): { count: number; height: number; width: number } {
+  const [height = 1, width = 1] = shape.length >= 2 ? shape.slice(-2) : [1, shape[0] ?? 1];
+  return { count: shape.slice(0, -2).reduce((n, size) => n * size, 1), height, width };
+}
+
+/** A plane by its number. */
+export function planeOf({ shape, data }: Numbers, number: number): Plane {
+  const { height, width } = planesOf(shape);
+  const size = height * width;
+  return { data: data.subarray(number * size, (number + 1) * size), height, width };
+}
+
+/** The full index of a place in a plane. */
+export function indexOf(shape: readonly number[], plane: number, row: number, column: number): number[] {
+  const lead: number[] = [];
+  let rest = plane;
+  for (const size of [...shape.slice(0, -2)].reverse()) {
+    lead.unshift(rest % size);
+    rest = Math.floor(rest / size);
+  }
+  return shape.length < 2 ? [column].slice(0, shape.length) : [...lead, row, column];
+}
+
+/** The place in a plane of a full index; undefined where the tensor has none such. */
+export function placeOf(
+  shape: readonly number[],
+  index: readonly number[],
+): { plane: number; row: number; column: number } | undefined {
+  if (index.length !== shape.length) return undefined;
+  if (index.some((i, axis) => !Number.isInteger(i) || i < 0 || i >= shape[axis])) return undefined;
+  if (shape.length < 2) return { plane: 0, row: 0, column: index[0] ?? 0 };
+  const [row, column] = index.slice(-2);
+  return { plane: index.slice(0, -2).reduce((n, i, axis) => n * shape[axis] + i, 0), row, column };
+}
+
+/** Least and greatest of the finite. */
+export function rangeOf(values: ArrayLike<number>): Range {
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i];
+    if (v < min && v > Number.NEGATIVE_INFINITY) min = v;
+    if (v > max && v < Number.POSITIVE_INFINITY) max = v;
+  }
+  return min <= max ? { min, max } : { min: 0, max: 0 };
+}
+
+/** Puts a plane on a canvas, a pixel an element, or of every so many rows and columns one. */
+export function paintPlane(
+  canvas: HTMLCanvasElement,
+  plane: Plane,
+  range: Range = rangeOf(plane.data),
+  every = 1,
+): void {
+  const { data } = every > 1 ? thinned(plane, every) : plane;
+  const [width, height] = [Math.ceil(plane.width / every), Math.ceil(plane.height / every)];
+  canvas.width = width;
+  canvas.height = height;
+  const context = contextOf(canvas);
+  const image = context.createImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
+  const scale = range.max > range.min ? (STEPS - 1) / (range.max - range.min) : 0;
+  for (let i = 0; i < pixels.length; i++) {
+    const share = (data[i] - range.min) * scale;
+    pixels[i] = Number.isFinite(data[i])
+      ? RAMP[Math.min(STEPS - 1, Math.max(0, Math.round(share)))]
+      : NOT_FINITE;
+  }
+  context.putImageData(image, 0, 0);
+}
+
+function thinned({ data, width, height }: Plane, every: number): Plane {
+  const [rows, columns] = [Math.ceil(height / every), Math.ceil(width / every)];
+  const out = new Float32Array(rows * columns);
+  for (let y = 0, to = 0; y < height; y += every)
+    for (let x = 0; x < width; x += every) out[to++] = data[y * width + x];
+  return { data: out, height: rows, width: columns };
+}
+
+/** A canvas's context. */
+export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("this browser gives no 2D canvas");
+  return context;
+}
+
+const PHOTO_PX = 1280; // enough for a wide column on a dense screen
+
+/** Draws the photograph on a canvas; gives its context and the size of a sixteenth of the text in it. */
+export function paintPhoto(
+  canvas: HTMLCanvasElement,
+  photo: ImageBitmap,
+  dim = 0,
+): { context: CanvasRenderingContext2D; width: number; height: number; unit: number } {
+  const scale = Math.min(1.5, PHOTO_PX / Math.max(photo.width, photo.height));
+  const [width, height] = [Math.round(photo.width * scale), Math.round(photo.height * scale)];
+  if (canvas.width !== width || canvas.height !== height) {
+    canvas.width = width;
+    canvas.height = height;
+  }
+  canvas.style.setProperty("--ratio", String(width / height));
+  const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize); // larger on large screens
+  const context = contextOf(canvas);
+  context.globalAlpha = 1;
+  context.drawImage(photo, 0, 0, width, height);
+  if (dim > 0) {
+    context.fillStyle = `rgba(0, 0, 0, ${dim})`;
+    context.fillRect(0, 0, width, height);
+  }
+  return { context, width, height, unit: ((width / (canvas.clientWidth || width)) * rem) / 16 };
+}
+
+/** A map over the photograph: bright where it is great. `opacity` in [0, 1]; absent, as great as the share of the greatest. */
+export function paintOver(
+  context: CanvasRenderingContext2D,
+  plane: Plane,
+  { opacity, range = rangeOf(plane.data) }: { opacity?: number; range?: Range } = {},
+): void {
+  const layer = document.createElement("canvas");
+  paintPlane(layer, plane, range);
+  if (opacity === undefined) {
+    const own = contextOf(layer);
+    const image = own.getImageData(0, 0, plane.width, plane.height);
+    const scale = range.max > 0 ? 255 / range.max : 0;
+    for (let i = 0; i < plane.data.length; i++)
+      image.data[4 * i + 3] = Math.min(255, Math.max(0, plane.data[i] * scale));
+    own.putImageData(image, 0, 0);
+  }
+  context.save();
+  context.globalAlpha = opacity ?? 1;
+  context.imageSmoothingEnabled = false;
+  context.drawImage(layer, 0, 0, context.canvas.width, context.canvas.height);
+  context.restore();
+}
+
+/** A line of text on a ground of its own, within the canvas. */
+export function paintLabel(
+  context: CanvasRenderingContext2D,
+  text: string,
+  [x, y]: readonly [number, number],
+  { unit, ground, ink = "#101312" }: { unit: number; ground: string; ink?: string },
+): void {
+  const size = 13 * unit;
+  context.font = `600 ${size}px system-ui, sans-serif`;
+  context.textBaseline = "top";
+  const width = context.measureText(text).width + 8 * unit;
+  const height = size + 6 * unit;
+  const left = Math.max(0, Math.min(x, context.canvas.width - width));
+  const top = Math.max(0, Math.min(y - height, context.canvas.height - height));
+  context.fillStyle = ground;
+  context.fillRect(left, top, width, height);
+  context.fillStyle = ink;
+  context.fillText(text, left + 4 * unit, top + 3 * unit);
+}
+
+/** A histogram, with its range below; heights go by the square root, so that small bins are seen beside a great one. */
+export function histogram(bins: readonly number[], { min, max }: Range, label: string): HTMLElement {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", `0 0 ${bins.length * 4} 40`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", `Histogram of ${label}, from ${short(min)} to ${short(max)}`);
+  const most = Math.sqrt(Math.max(1, ...bins));
+  for (const [i, n] of bins.entries()) {
+    const bar = document.createElementNS(space, "rect");
+    const height = n > 0 ? Math.max(1, (Math.sqrt(n) / most) * 40) : 0;
+    bar.setAttribute("x", String(i * 4));
+    bar.setAttribute("y", String(40 - height));
+    bar.setAttribute("width", "3.4");
+    bar.setAttribute("height", String(height));
+    const title = document.createElementNS(space, "title");
+    const step = (max - min) / bins.length;
+    title.textContent = `${short(min + i * step)} to ${short(min + (i + 1) * step)}: ${n}`;
+    bar.append(title);
+    svg.append(bar);
+  }
+  return el(
+    "div",
+    { class: "histogram" },
+    svg as unknown as HTMLElement,
+    el("div", { class: "ends" }, el("span", {}, short(min)), el("span", {}, short(max))),
+  );
+}
