@@ -21,6 +21,7 @@ import { diffTraces, type TraceDiff } from "../conformance/trace-diff.ts";
 import { readTraceFile } from "../conformance/trace-file.ts";
 import type { RunVerdict } from "../conformance/verdict.ts";
 import { fail, messageOf } from "../errors.ts";
+import { matchesGlob } from "../glob.ts";
 import { writeFileWhole } from "../weights/file-source.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
@@ -207,6 +208,17 @@ async function runKit(args: Arguments, command: readonly string[], terminal: Ter
   const filter = filterOf(args);
   const kit = await kitOf(args);
   if (kit.cases(filter).length === 0) noCases();
+  const ids = kit.cases().map(({ id }) => id);
+  expectedFailures?.forEach((entry, i) => {
+    if (ids.some((id) => matchesGlob(entry.case, id, "/"))) return;
+    fail(
+      "format",
+      `${expect}, entry ${i}`,
+      "a pattern that fits cases of the kit",
+      show(entry.case),
+      "see conform list",
+    );
+  });
   exitOnSignals();
   const runtime = await runtimeOf(args, command);
   try {

@@ -1,6 +1,5 @@
 /** The commands of `mobiledetr step`: a line in, text out. What reads lines and writes text is in `step.ts`. */
 
-import { numbersOf } from "../conformance/numbers.ts";
 import { readTraceFile, type TraceFile } from "../conformance/trace-file.ts";
 import { fail } from "../errors.ts";
 import {
@@ -15,12 +14,12 @@ import { quirkOf } from "../inspect/quirks.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { heatMap, histogramLine } from "./heat-map.ts";
 import { printable } from "./printable.ts";
+import { differences } from "./step-diff.ts";
 import {
   checkPattern,
   describe,
   fillWith,
   greatest,
-  indexOf,
   number,
   shortName,
   split,
@@ -277,7 +276,7 @@ export class StepSession {
           `  ${describe(shortName(output.name, path), output.tensor)}  ${summary(tensorStatistics(output.tensor))}`,
         );
       for (const value of values) lines.push(`  ${describe(shortName(value.name, path), value.tensor)}`);
-      lines.push(...this.#differences(step));
+      if (this.#trace) lines.push(...differences(step, this.#trace, paint));
     }
     return lines.join("\n");
   }
@@ -387,33 +386,8 @@ export class StepSession {
   diff(path: string): string {
     this.#trace = readTraceFile(path);
     const named = [...this.#trace.tensors.keys()].length;
-    const lines = this.#step ? this.#differences(this.#step) : [];
+    const lines = this.#step ? differences(this.#step, this.#trace, this.#looks.paint) : [];
     return [`${printable(path)}: ${named} tensors`, ...lines].join("\n");
-  }
-
-  #differences(step: Step): string[] {
-    const trace = this.#trace;
-    if (!trace || step.phase === "before") return [];
-    return [...step.outputs, ...step.values].flatMap(({ name, tensor }) => {
-      const stored = trace.tensors.get(name);
-      if (!stored) return [];
-      const expected = numbersOf(stored);
-      const positions = trace.positions?.(name);
-      const got = tensor.toArray();
-      if (positions === undefined && expected.length !== got.length) {
-        return [`  ${this.#looks.paint("red", `not of the trace's shape ${formatShape(stored.shape)}`)}`];
-      }
-      let [most, at] = [0, 0];
-      for (let i = 0; i < expected.length; i++) {
-        const difference = Math.abs(Number(got[positions?.[i] ?? i]) - Number(expected[i]));
-        if (difference > most || Number.isNaN(difference)) [most, at] = [difference, positions?.[i] ?? i];
-        if (Number.isNaN(difference)) break;
-      }
-      const where = most > 0 || Number.isNaN(most) ? `, at ${formatShape(indexOf(at, tensor.shape))}` : "";
-      return [
-        `  ${shortName(name, step.path)} from the trace: ${most === 0 ? "equal" : `at most ${number(most)}${where}`}`,
-      ];
-    });
   }
 
   // ---- names ----

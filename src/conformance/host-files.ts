@@ -5,12 +5,15 @@ import { saveSafetensors, withSafetensors } from "../weights/safetensors.ts";
 import type { HostTensor, HostTensors } from "./host-tensor.ts";
 
 /**
- * A file's tensors, by name, in the header's order. BF16 becomes F32, which holds it exactly; dtypes that HostDtype lacks are
+ * A file's tensors, those whose names are wanted, in the header's order. BF16 becomes F32, which holds it exactly; dtypes that HostDtype lacks are
  * refused (`format`). Errors else as `openSafetensors`.
  */
-export function readHostTensors(source: string | Uint8Array): HostTensors {
+export function readHostTensors(
+  source: string | Uint8Array,
+  wanted: (name: string) => boolean = () => true,
+): HostTensors {
   return withSafetensors(source, (file) => {
-    return new Map(file.names.map((name) => [name, readHostTensor(file, name)]));
+    return new Map(file.names.filter(wanted).map((name) => [name, readHostTensor(file, name)]));
   });
 }
 

@@ -50,12 +50,17 @@ export function real(value: unknown, at: string): number {
   return typeof value === "number" ? value : refuse(at, "a number", show(value));
 }
 
+/** Of one tensor: what fits into memory. */
+const MOST_ELEMENTS = 2 ** 30;
+
 /** Sides of a tensor. */
 export function shape(value: unknown, at: string): number[] {
   const sides = list(value, at);
-  return sides.every((side): side is number => Number.isSafeInteger(side) && (side as number) >= 0)
-    ? [...sides]
-    : refuse(at, "a list of whole numbers of at least 0", show(value));
+  if (!sides.every((side): side is number => Number.isSafeInteger(side) && (side as number) >= 0)) {
+    return refuse(at, "a list of whole numbers of at least 0", show(value));
+  }
+  const numel = sides.reduce((product, side) => product * side, 1);
+  return numel <= MOST_ELEMENTS ? [...sides] : refuse(at, `at most ${MOST_ELEMENTS} elements`, show(value));
 }
 
 /** A value as messages show it, cut where it is long. */

@@ -11,6 +11,7 @@ import { Expectations, type ExpectedFailure } from "./expected-failures.ts";
 import { canForce, type ForcedModule, GoldenRun, goesByQuery, innerRule, moduleText } from "./forced.ts";
 import type { HostTensor, HostTensors } from "./host-tensor.ts";
 import type { CaseFilter, CaseSummary, Kit, LoadedCase } from "./kit.ts";
+import { numelOf } from "./numbers.ts";
 import type { RunRequest, Runtime } from "./runtime.ts";
 import { queryOrder } from "./sets.ts";
 import type { CaseVerdict, Diagnosis, RunVerdict, TensorVerdict } from "./verdict.ts";
@@ -190,6 +191,10 @@ interface Investigation {
 
 /** At most so many modules are asked for by themselves at a divergence. */
 const MAX_FORCED = 64;
+/** After so many that were not answered in time no more are asked for. */
+const MAX_LATE = 2;
+/** A wrong tensor so many times as large as the golden is not looked into: its shape says enough. */
+const MOST_TIMES = 16;
 
 /**
  * Runs modules by themselves: all of them, or, from the first tensor that is outside on, until one departs. Where the runtime
@@ -211,10 +216,12 @@ async function investigate(
     return { forced: [], unforced: messageOf(error) };
   }
   const asked = new Map<string, Asked>();
+  let late = 0;
   const ask = async (path: string): Promise<Asked> => {
     const known = asked.get(path);
     if (known) return known;
-    const answer = await askFor(golden, path, runtime);
+    const answer = late >= MAX_LATE ? {} : await askFor(golden, path, runtime);
+    if (answer.unsupported?.includes("it took more than ")) late++;
     asked.set(path, answer);
     return answer;
   };
@@ -222,7 +229,7 @@ async function investigate(
   /** The first of these that departs, or something within it that does. */
   const search = async (paths: readonly string[]): Promise<Culprit | undefined> => {
     for (const path of paths) {
-      if (asked.size >= MAX_FORCED && mode === "auto") return undefined;
+      if ((asked.size >= MAX_FORCED && mode === "auto") || late >= MAX_LATE) return undefined;
       const { culprit, unsupported } = await ask(path);
       unforced ??= unsupported;
       if (culprit) return (await search(childrenOf(golden.paths, path))) ?? culprit;
@@ -277,6 +284,9 @@ function culpritPart({ module, verdict, got }: Culprit): {
   diagnoses: readonly Diagnosis[];
 } {
   const { request, expected, golden, whole, context } = module;
+  const part = { name: module.path, kind: module.kind, forced: verdict };
+  if (got.data.length > MOST_TIMES * Math.max(numelOf(expected.shape), 64))
+    return { culprit: part, diagnoses: [] };
   const diagnoses = diagnose({
     subject: request.subject,
     name: "output",
@@ -288,7 +298,7 @@ function culpritPart({ module, verdict, got }: Culprit): {
     bound: boundOf(expected, golden, context),
     mode: "forced",
   });
-  return { culprit: { name: module.path, kind: module.kind, forced: verdict }, diagnoses };
+  return { culprit: part, diagnoses };
 }
 
 /** The first tensor that is outside, what forced mode says of it, and guesses at the cause. */
@@ -337,6 +347,7 @@ function diagnoseTensor(
   const { manifest, inputs, parameters } = loaded;
   const expected = loaded.output(name);
   if (isComputed(manifest.subject, expected)) return []; // what is wrong is in the detections
+  if (wrong.data.length > MOST_TIMES * Math.max(numelOf(expected.shape), 64)) return [];
   const golden = goldenOf(loaded, name);
   // The whole case's own result: it had golden inputs. A tensor on the way had whatever came before.
   const own = expected.required && manifest.subject.kind !== "model";

@@ -329,6 +329,18 @@ describe("conform run --expect", () => {
     ]);
   });
 
+  it("refuses an entry that fits no case: it would hide nothing, and be taken for one that does", async () => {
+    const file = put(
+      "typo.json",
+      JSON.stringify([{ case: "L0/rleu/*", reason: "a typo", expires: "2999-12-31" }]),
+    );
+    const { code, stderr } = await run(file, "good");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /typo\.json, entry 0: expected a pattern that fits cases of the kit, got "L0\/rleu\/\*"/,
+    );
+  });
+
   it("ends with 1 after the last day, and where what was expected to fail passes", async () => {
     const [late, better] = await Promise.all([
       run(put("late.json", entry("2020-01-31")), "relu-leaky"),

@@ -53,6 +53,17 @@ describe("our own ways on hand-made cases", () => {
     expect(isClean(verdict)).toBe(true);
   });
 
+  it("a result many times too large is a wrong shape, and not looked into", async () => {
+    const output = f32([4, 4000], Array(16000).fill(1));
+    const large: Runtime = {
+      ...ZEROS,
+      run: async () => ({ status: "done", outputs: new Map([["output", output]]), seconds: 0 }),
+    };
+    const [first] = (await run(RELU.slice(0, 1), large)).cases;
+    expect(first.tensors[0].status).toBe("shape");
+    expect(first.firstDivergence?.diagnoses).toEqual([]);
+  });
+
   it("a wrong shape among the parameters is an error of the case", async () => {
     const bad: SmallCase = {
       id: "L1/Linear/bad",
@@ -213,6 +224,22 @@ describe("forced mode", () => {
     };
     const [first] = (await run([wrong], planted("layers.1"))).cases;
     expect(first.firstDivergence?.unforced).toMatch(/layers\.0: expected our own run to agree/);
+  });
+
+  it("is given up after two modules that were not answered in time", async () => {
+    const wrong = planted("layers.0");
+    let asked = 0;
+    const slow: Runtime = {
+      ...wrong,
+      run: async (request) => {
+        if (!request.id.includes("#")) return wrong.run(request);
+        asked++;
+        return { status: "failed", message: "it took more than 120 s" };
+      },
+    };
+    const [first] = (await run([MLP_CASE], slow, { forced: "always" })).cases;
+    expect(asked).toBe(2);
+    expect(first.firstDivergence?.unforced).toMatch(/took more than 120 s/);
   });
 
   it("is never used where it is not wanted", async () => {

@@ -118,8 +118,11 @@ export class Exchange {
     return sha256;
   }
 
-  /** What a program answered: never throws for anything that is in the folder. `seconds` is for outputs. */
-  read(output: string, seconds: number): RunResponse {
+  /**
+   * What a program answered: never throws for anything that is in the folder. `seconds` is for outputs; of these only the names
+   * that the request wanted are read, and a module's own under the names of one result or several.
+   */
+  read(output: string, seconds: number, { outputs }: RunRequest): RunResponse {
     try {
       const said = readResponse(join(output, "response.json"));
       if (said && said.status !== "done") return { status: said.status, message: said.message };
@@ -130,7 +133,9 @@ export class Exchange {
         const message = `outputs.safetensors has ${size} bytes, of which at most ${this.#maxOutputBytes} are read`;
         return { status: "failed", message };
       }
-      return { status: "done", outputs: readHostTensors(path), seconds: said?.seconds ?? seconds };
+      const names = new Set(outputs);
+      const wanted = (name: string): boolean => names.has(name) || /^output(\.\d+)?$/.test(name);
+      return { status: "done", outputs: readHostTensors(path, wanted), seconds: said?.seconds ?? seconds };
     } catch (error) {
       return { status: "failed", message: messageOf(error).replaceAll(`${output}/`, "") };
     }

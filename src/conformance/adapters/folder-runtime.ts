@@ -37,8 +37,8 @@ export function openFolderRuntime(command: readonly string[], options: ProgramOp
           return { status: "failed", message: `it took more than ${timeout} s${program.stderr}` };
         }
         const seconds = (performance.now() - start) / 1000;
-        if (exit.code === 0) return exchange.read(folders.output, seconds);
-        const said = exchange.read(folders.output, seconds);
+        if (exit.code === 0) return exchange.read(folders.output, seconds, request);
+        const said = exchange.read(folders.output, seconds, request);
         // What it says before it fails may be the reason; outputs of a program that failed are not to be trusted.
         if (said.status === "unsupported") return said;
         const reason =

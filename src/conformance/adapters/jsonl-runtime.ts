@@ -162,7 +162,7 @@ export async function openLinesRuntime(
         const said = parseSaid(heard.message);
         if (typeof said === "string") return await lose(said);
         if (said.status !== "done") return { status: said.status, message: said.message };
-        return exchange.read(folders.output, said.seconds ?? (performance.now() - begin) / 1000);
+        return exchange.read(folders.output, said.seconds ?? (performance.now() - begin) / 1000, request);
       } finally {
         exchange.remove(folders);
       }
