@@ -1,7 +1,9 @@
 /** The card of a layer: what it does, what went in and came out, its parameters. */
+
+import { rangeOf } from "../src/depict/ramp.ts";
 import { bytesOf } from "./client.ts";
 import { count, duration, el, shapeText, short } from "./dom.ts";
-import { histogram, paintPlane, planeOf, planesOf, rangeOf } from "./paint.ts";
+import { histogram, paintPlane, planeOf, planesOf } from "./paint.ts";
 import type { CallRecord, Numbers, ParameterRef, TensorRef } from "./protocol.ts";
 import { lessonOf } from "./teach.ts";
 import type { App, Shown } from "./view.ts";

@@ -1,5 +1,6 @@
 /** What the planes of a tensor are like: by these channels are sorted. */
-import { planeOf, planesOf, type Range, rangeOf } from "./paint.ts";
+import { type Range, rangeOf } from "../src/depict/ramp.ts";
+import { planeOf, planesOf } from "./paint.ts";
 import type { Numbers } from "./protocol.ts";
 
 /** Moments of a plane. */

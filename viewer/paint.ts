@@ -1,13 +1,7 @@
 /** Numbers as pictures: maps in the colours of the command line's, histograms, and marks on the photograph. */
-import { rampColour } from "../src/depict/ramp.ts";
+import { LEVEL_COLOURS as LEVELS, type Range, rampColour, rangeOf } from "../src/depict/ramp.ts";
 import { el, short } from "./dom.ts";
 import type { Numbers } from "./protocol.ts";
-
-/** Least and greatest. */
-export interface Range {
-  readonly min: number;
-  readonly max: number;
-}
 
 const STEPS = 256;
 const RAMP = Uint32Array.from({ length: STEPS }, (_, i) => {
@@ -17,7 +11,9 @@ const RAMP = Uint32Array.from({ length: STEPS }, (_, i) => {
 const NOT_FINITE = 0xff0000ff; // red
 
 /** Colours of the levels from fine to coarse, told apart by the colour-blind too. */
-export const LEVEL_COLOURS = ["#56b4e9", "#f0e442", "#d55e00", "#cc79a7"] as const;
+export const LEVEL_COLOURS = LEVELS.map(
+  (rgb) => `#${rgb.map((c) => c.toString(16).padStart(2, "0")).join("")}`,
+);
 /** Colours of classes. */
 export const CLASS_COLOURS = ["#ff8c42", "#3ddc97", "#4cc9f0", "#f72585", "#ffd166", "#b388ff"] as const;
 
@@ -62,17 +58,6 @@ export function placeOf(
   if (shape.length < 2) return { plane: 0, row: 0, column: index[0] ?? 0 };
   const [row, column] = index.slice(-2);
   return { plane: index.slice(0, -2).reduce((n, i, axis) => n * shape[axis] + i, 0), row, column };
-}
-
-/** Least and greatest of the finite. */
-export function rangeOf(values: ArrayLike<number>): Range {
-  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let i = 0; i < values.length; i++) {
-    const v = values[i];
-    if (v < min && v > Number.NEGATIVE_INFINITY) min = v;
-    if (v > max && v < Number.POSITIVE_INFINITY) max = v;
-  }
-  return min <= max ? { min, max } : { min: 0, max: 0 };
 }
 
 /** Puts a plane on a canvas, a pixel an element, or of every so many rows and columns one. */

@@ -77,8 +77,8 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
 export interface NamedNetwork {
   readonly files: ModelFiles;
   readonly network: GoldenNetwork;
-  /** The same without weights, fused if that is asked for. */
-  readonly twin: GoldenNetwork;
+  /** Makes the same without weights, fused if that is asked for. */
+  readonly twin: () => GoldenNetwork;
   readonly input: NetworkInput;
 }
 
@@ -105,7 +105,10 @@ export interface LoadedNetwork {
 export function nameNetwork(args: Arguments, word: string): NamedNetwork {
   const files = findModel(modelChoice(args));
   const network = buildNetwork(args, files);
-  const twin = args.has("fuse") ? fuse(buildNetwork(args, files)) : buildNetwork(args, files);
+  const twin = (): GoldenNetwork => {
+    const built = buildNetwork(args, files);
+    return args.has("fuse") ? fuse(built) : built;
+  };
   const input = readInput(word, args);
   checkSize(network, input.shape);
   return { files, network, twin, input };

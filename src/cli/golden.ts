@@ -93,7 +93,8 @@ export const traceCommand: Command = {
 async function writeNetwork(args: Arguments, terminal: Terminal, values: boolean): Promise<number> {
   checkRunOptions(args);
   const named = nameNetwork(args, args.words[0] ?? "seed:0");
-  const { network, twin, input } = named;
+  const { network, input } = named;
+  const twin = named.twin();
   const patterns = args.list("tensors");
   if (args.has("list")) {
     terminal.print(describeEntries(chooseEntries(listGolden(twin, input.shape, { values }), patterns)));

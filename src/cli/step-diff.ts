@@ -1,9 +1,9 @@
 /** How far a step's tensors are from a trace's. */
-import { numbersOf } from "../conformance/numbers.ts";
+import { coordinatesOf, numbersOf } from "../conformance/numbers.ts";
 import type { TraceFile } from "../conformance/trace-file.ts";
 import type { Step } from "../inspect/index.ts";
 import { formatShape } from "../tensor/shape.ts";
-import { indexOf, number, shortName } from "./step-text.ts";
+import { number, shortName } from "./step-text.ts";
 import type { Look } from "./terminal.ts";
 
 /** A line for each output and value that the trace has too: equal, or the greatest difference and where it is. */
@@ -28,7 +28,8 @@ export function differences(
       if (difference > most || Number.isNaN(difference)) [most, at] = [difference, positions?.[i] ?? i];
       if (Number.isNaN(difference)) break;
     }
-    const where = most > 0 || Number.isNaN(most) ? `, at ${formatShape(indexOf(at, tensor.shape))}` : "";
+    const where =
+      most > 0 || Number.isNaN(most) ? `, at ${formatShape(coordinatesOf(at, tensor.shape))}` : "";
     return [
       `  ${shortName(name, step.path)} from the trace: ${most === 0 ? "equal" : `at most ${number(most)}${where}`}`,
     ];

@@ -1,4 +1,5 @@
 /** How `mobiledetr step` writes tensors, numbers and explanations, and reads their names. */
+import { coordinatesOf } from "../conformance/numbers.ts";
 import { fail, messageOf } from "../errors.ts";
 import { globExpression } from "../glob.ts";
 import type { TensorStatistics, Why } from "../inspect/index.ts";
@@ -60,22 +61,12 @@ export function number(x: number): string {
   return x === 0 ? "0" : Number.isFinite(x) ? String(Number(x.toPrecision(4))) : String(x);
 }
 
-/** The index of a flat, row-major position. */
-export function indexOf(flat: number, shape: readonly number[]): number[] {
-  const index: number[] = [];
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    index.unshift(flat % shape[axis]);
-    flat = Math.floor(flat / shape[axis]);
-  }
-  return index;
-}
-
 /** Index of the greatest element. */
 export function greatest(tensor: Tensor): number[] {
   const values = tensor.toArray();
   let at = 0;
   for (let i = 1; i < values.length; i++) if (values[i] > values[at]) at = i;
-  return indexOf(at, tensor.shape);
+  return coordinatesOf(at, tensor.shape);
 }
 
 /** "[0, 3, -1, 2]" with a number for every axis. */

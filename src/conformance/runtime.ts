@@ -26,7 +26,8 @@ export type RunResponse =
   | { readonly status: "done"; readonly outputs: HostTensors; readonly seconds: number }
   /** The runtime has no such thing: not a failure. */
   | { readonly status: "unsupported"; readonly message: string }
-  | { readonly status: "failed"; readonly message: string };
+  /** `late`: it was not answered in time. */
+  | { readonly status: "failed"; readonly message: string; readonly late?: boolean };
 
 /** An implementation under test. */
 export interface Runtime {

@@ -221,7 +221,7 @@ async function investigate(
     const known = asked.get(path);
     if (known) return known;
     const answer = late >= MAX_LATE ? {} : await askFor(golden, path, runtime);
-    if (answer.unsupported?.includes("it took more than ")) late++;
+    if (answer.late) late++;
     asked.set(path, answer);
     return answer;
   };
@@ -264,6 +264,8 @@ function childrenOf(paths: readonly string[], path: string): string[] {
 }
 
 interface Asked {
+  /** It was not answered in time. */
+  readonly late?: boolean;
   readonly verdict?: TensorVerdict;
   readonly culprit?: Culprit;
   readonly unsupported?: string;
@@ -273,7 +275,10 @@ async function askFor(golden: GoldenRun, path: string, runtime: Runtime): Promis
   const module = golden.module(path);
   if (!module) return {};
   const response = await runtime.run(module.request);
-  if (response.status !== "done") return { unsupported: `${module.kind}: ${response.message}` };
+  if (response.status !== "done") {
+    const late = response.status === "failed" && response.late === true;
+    return { unsupported: `${module.kind}: ${response.message}`, late };
+  }
   const got = response.outputs.get("output") ?? response.outputs.get("output.0");
   const verdict = compareTensors(module.expected, module.golden, got, module.context);
   return got && isBad(verdict) ? { verdict, culprit: { module, verdict, got } } : { verdict };

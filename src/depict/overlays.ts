@@ -7,16 +7,10 @@ import { formatShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { short } from "./feature-maps.ts";
 import { layPanels, type Panel } from "./panels.ts";
-import { type Rgb, rampColour } from "./ramp.ts";
+import { LEVEL_COLOURS, type Rgb, rampColour } from "./ramp.ts";
 
 const COLUMNS = 4;
 const DIM = 0.35; // of the picture's light below a heat map
-const LEVEL_COLOURS: readonly Rgb[] = [
-  [86, 180, 233],
-  [240, 228, 66],
-  [213, 94, 0],
-  [204, 121, 167],
-]; // fine to coarse, told apart by the colour-blind too
 
 /** A map of weights over a picture: bright where they are great, each pixel of the map a square. */
 export function heatOverlay(

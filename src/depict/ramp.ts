@@ -13,6 +13,20 @@ const RAMP: readonly Rgb[] = [
   [253, 231, 37],
 ];
 
+/** Of feature levels from fine to coarse, told apart by the colour-blind too. */
+export const LEVEL_COLOURS: readonly Rgb[] = [
+  [86, 180, 233],
+  [240, 228, 66],
+  [213, 94, 0],
+  [204, 121, 167],
+];
+
+/** Least and greatest. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
 /** What is not finite. */
 export const NOT_FINITE: Rgb = [255, 0, 0];
 
@@ -26,7 +40,7 @@ export function rampColour(share: number): Rgb {
 }
 
 /** Least and greatest of the finite; both 0 where there are none. */
-export function rangeOf(values: ArrayLike<number>): { readonly min: number; readonly max: number } {
+export function rangeOf(values: ArrayLike<number>): Range {
   let [min, max] = [Infinity, -Infinity];
   for (let i = 0; i < values.length; i++) {
     if (!Number.isFinite(values[i])) continue;
@@ -37,7 +51,7 @@ export function rangeOf(values: ArrayLike<number>): { readonly min: number; read
 }
 
 /** Where a value lies from `min` to `max`, 0 where these are one. */
-export function shareOf(value: number, { min, max }: { readonly min: number; readonly max: number }): number {
+export function shareOf(value: number, { min, max }: Range): number {
   if (!Number.isFinite(value)) return Number.NaN;
   return max > min ? (value - min) / (max - min) : 0;
 }

@@ -234,7 +234,7 @@ describe("forced mode", () => {
       run: async (request) => {
         if (!request.id.includes("#")) return wrong.run(request);
         asked++;
-        return { status: "failed", message: "it took more than 120 s" };
+        return { status: "failed", message: "it took more than 120 s", late: true };
       },
     };
     const [first] = (await run([MLP_CASE], slow, { forced: "always" })).cases;

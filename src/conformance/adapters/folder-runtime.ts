@@ -34,7 +34,7 @@ export function openFolderRuntime(command: readonly string[], options: ProgramOp
         if (!exit) {
           program.kill();
           await program.ended;
-          return { status: "failed", message: `it took more than ${timeout} s${program.stderr}` };
+          return { status: "failed", message: `it took more than ${timeout} s${program.stderr}`, late: true };
         }
         const seconds = (performance.now() - start) / 1000;
         if (exit.code === 0) return exchange.read(folders.output, seconds, request);

@@ -29,7 +29,9 @@ interface Hello {
 }
 
 /** A message of the program, or why there will be none. */
-type Heard = { readonly message: Record<string, unknown> } | { readonly gone: string };
+type Heard =
+  | { readonly message: Record<string, unknown> }
+  | { readonly gone: string; readonly late?: boolean };
 
 /** A running program that is talked to in lines. */
 class Conversation {
@@ -80,7 +82,7 @@ class Conversation {
       });
       const inTime = await within(seconds, came);
       this.#wake = undefined;
-      if (!inTime) return { gone: `it took more than ${seconds} s${this.#program.stderr}` };
+      if (!inTime) return { gone: `it took more than ${seconds} s${this.#program.stderr}`, late: true };
     }
     return this.#heard.shift() ?? { gone: "it said nothing" };
   }
@@ -128,10 +130,10 @@ export async function openLinesRuntime(
   let left = restarts;
 
   /** The case is lost; the next one gets a new process. */
-  const lose = async (why: string): Promise<RunResponse> => {
+  const lose = async (why: string, late = false): Promise<RunResponse> => {
     await talk?.kill();
     talk = undefined;
-    return { status: "failed", message: why };
+    return { status: "failed", message: why, ...(late && { late }) };
   };
 
   return {
@@ -153,7 +155,7 @@ export async function openLinesRuntime(
         const begin = performance.now();
         talk.say({ type: "run", id: request.id, ...folders });
         const heard = await talk.hear(timeout);
-        if ("gone" in heard) return await lose(heard.gone);
+        if ("gone" in heard) return await lose(heard.gone, heard.late);
         const { type, id } = heard.message;
         if (type !== "result" || id !== request.id) {
           const got = JSON.stringify(heard.message).slice(0, 200);
