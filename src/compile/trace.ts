@@ -24,6 +24,7 @@ import { fail } from "../errors.ts";
 import { DeferredStorage } from "../nn/deferred-storage.ts";
 import type { AnyModule, Module, TensorSlot } from "../nn/module.ts";
 import { replaceTensor } from "../nn/module.ts";
+import { type Observer, withObserver } from "../nn/observer.ts";
 import { formatShape, type MemoryFormat, sizeOf, stridesFor } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Constant } from "./constant.ts";
@@ -193,6 +194,12 @@ class TraceBackend implements Backend {
   }
 }
 
+/** The graph's view that a tensor of a run under {@link traceGraph} stands for; undefined for a constant's and any other tensor. */
+export function tracedView({ storage, shape, strides, offset }: Tensor): View | undefined {
+  if (!(storage instanceof TraceStorage) || storage.value.constant) return undefined;
+  return { value: storage.value, shape: [...shape], strides: [...strides], offset };
+}
+
 /** A module whose inputs are tensors and whose result is a tensor, or lists and records of tensors. */
 export type Compilable<Out = unknown> = Module<[Tensor, ...never[]], Out> | Module<[Tensor], Out>;
 
@@ -200,6 +207,8 @@ export type Compilable<Out = unknown> = Module<[Tensor, ...never[]], Out> | Modu
 export interface TraceOptions {
   /** How the input lies in memory; "contiguous" (row-major) unless given. */
   readonly memoryFormat?: MemoryFormat;
+  /** Makes an observer of the calls; it is given the graph, to which the run adds its nodes. */
+  readonly watch?: (graph: Graph) => Observer;
 }
 
 /**
@@ -207,7 +216,7 @@ export interface TraceOptions {
  * numbers are read where they lie, when they are needed: they must outlive the graph.
  */
 export function traceGraph(model: Compilable, shape: readonly number[], options: TraceOptions = {}): Graph {
-  const { memoryFormat = "contiguous" } = options;
+  const { memoryFormat = "contiguous", watch } = options;
   const backend = new TraceBackend();
   const { graph } = backend;
   const slots: TensorSlot[] = [...model.slots()];
@@ -237,7 +246,8 @@ export function traceGraph(model: Compilable, shape: readonly number[], options:
     storage.written = true; // by the caller, on every run
     const input = new Tensor(storage, shape, stridesFor(shape, memoryFormat));
     graph.inputs = [{ value: storage.value, shape, strides: input.strides, offset: 0 }];
-    const result = (model as unknown as Module<[Tensor], unknown>).call(input);
+    const run = (): unknown => (model as unknown as Module<[Tensor], unknown>).call(input);
+    const result = watch ? withObserver(watch(graph), run) : run();
     graph.output = backend.structureOf(result);
     return graph;
   } finally {
