@@ -134,14 +134,13 @@ class Output {
   }
 }
 
-/** Inflates a zlib stream; throws an Error if it is damaged, cut off, or holds more than `maxBytes`. */
-export function inflateZlib(stream: Uint8Array, maxBytes: number): Uint8Array {
-  if (stream.length < 2) throw new Error("unexpected end of the compressed data");
-  const [method, flags] = stream;
-  if ((method & 15) !== 8 || method >> 4 > 7 || ((method << 8) | flags) % 31 !== 0 || (flags & 32) !== 0) {
-    throw new Error("incorrect header check");
-  }
-  const reader = new BitReader(stream, 2);
+/** Inflates a raw deflate stream; throws an Error if it is damaged, cut off, or holds more than `maxBytes`. */
+export function inflateRaw(stream: Uint8Array, maxBytes: number): Uint8Array {
+  const { bytes, length } = inflateBlocks(new BitReader(stream, 0), maxBytes);
+  return bytes.subarray(0, length);
+}
+
+function inflateBlocks(reader: BitReader, maxBytes: number): Output {
   const out = new Output(maxBytes);
   for (let last = 0; last === 0; ) {
     last = reader.take(1);
@@ -151,6 +150,18 @@ export function inflateZlib(stream: Uint8Array, maxBytes: number): Uint8Array {
     else if (kind === 2) inflateBlock(reader, out, readTables(reader));
     else throw new Error("invalid block type");
   }
+  return out;
+}
+
+/** Inflates a zlib stream; throws an Error if it is damaged, cut off, or holds more than `maxBytes`. */
+export function inflateZlib(stream: Uint8Array, maxBytes: number): Uint8Array {
+  if (stream.length < 2) throw new Error("unexpected end of the compressed data");
+  const [method, flags] = stream;
+  if ((method & 15) !== 8 || method >> 4 > 7 || ((method << 8) | flags) % 31 !== 0 || (flags & 32) !== 0) {
+    throw new Error("incorrect header check");
+  }
+  const reader = new BitReader(stream, 2);
+  const out = inflateBlocks(reader, maxBytes);
   reader.align();
   const { at } = reader;
   if (at + 4 > stream.length) throw new Error("unexpected end of the compressed data");

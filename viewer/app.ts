@@ -3,6 +3,7 @@ import { attentionView } from "./attention-view.ts";
 import { boxesView } from "./boxes-view.ts";
 import { Client, Run } from "./client.ts";
 import { byId, count, el, shapeText } from "./dom.ts";
+import { graphView } from "./graph-view.ts";
 import { layerView } from "./layer-view.ts";
 import { mapsView } from "./maps-view.ts";
 import type { CallRecord } from "./protocol.ts";
@@ -17,7 +18,8 @@ const TITLES: Readonly<Record<View, string>> = {
   layer: "Layer",
   maps: "Maps",
   attention: "Attention",
-  network: "Network",
+  graph: "Network",
+  network: "Layers",
 };
 const MAKERS: Readonly<Record<Exclude<View, "network">, (app: App) => Shown>> = {
   boxes: boxesView,
@@ -25,7 +27,10 @@ const MAKERS: Readonly<Record<Exclude<View, "network">, (app: App) => Shown>> = 
   layer: layerView,
   maps: mapsView,
   attention: attentionView,
+  graph: graphView,
 };
+/** Views of a layer that stay when another one is chosen in the tree. */
+const STAYING: ReadonlySet<View> = new Set(["maps", "graph"]);
 const BUDGET_BYTES = 400e6; // all tensors of the default model at 640
 const SMALL_BUDGET_BYTES = 120e6; // all of them at 320, for devices with little memory
 
@@ -49,7 +54,7 @@ let weights: Promise<ArrayBuffer> | undefined;
 let loaded = 0; // the size that the worker holds a network for
 let picture: { readonly name: string; readonly bytes: ArrayBuffer } | undefined;
 let turn = 0; // of the runs asked for; the answer to an earlier one is dropped
-const tree = new Tree((call) => go(call, state.view === "maps" ? {} : { view: "layer" }));
+const tree = new Tree((call) => go(call, STAYING.has(state.view) ? {} : { view: "layer" }));
 
 function say(text: string, bad = false): void {
   const status = byId("status");

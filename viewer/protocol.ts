@@ -1,5 +1,5 @@
 /** What the page and its worker say to each other: types alone. */
-import type { TensorStatistics, Why } from "../src/inspect/index.ts";
+import type { Lineage, TensorStatistics, Why } from "../src/inspect/index.ts";
 
 /** A tensor of the run, by its number: the same number is the same tensor, wherever it is named. */
 export interface TensorRef {
@@ -84,6 +84,7 @@ export interface Questions {
   tensor: { ask: { tensor: number }; answer: Numbers };
   parameter: { ask: { n: number; name: string }; answer: Numbers & { statistics: Statistics } };
   statistics: { ask: { tensor: number }; answer: Statistics };
+  lineage: { ask: object; answer: Lineage };
   why: { ask: { n: number; output: number; index: readonly number[] }; answer: WhyRecord };
 }
 

@@ -5,6 +5,8 @@
 import {
   countCosts,
   forwardLine,
+  type Lineage,
+  lineageOf,
   namedTensors,
   statisticsOf,
   type TensorStatistics,
@@ -34,6 +36,7 @@ export class Recording {
   readonly #kept = new Map<number, Numbers>();
   /** What a later run fetched; only the last few. */
   readonly #fetched = new Map<number, Numbers>();
+  #lineage: Lineage | undefined;
   readonly #statistics = new Map<number, Statistics>();
   keptBytes = 0;
   allBytes = 0;
@@ -60,6 +63,12 @@ export class Recording {
       if (!found) throw new Error(`the run has no tensor ${id}`);
       return found;
     });
+  }
+
+  /** What was computed from what: traced when first asked for. */
+  get lineage(): Lineage {
+    this.#lineage ??= lineageOf(this.#model, this.#input.shape);
+    return this.#lineage;
   }
 
   /** A tensor's statistics: computed when first asked for, which for all of them would take longer than the run. */

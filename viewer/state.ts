@@ -1,7 +1,7 @@
 /** What is shown, and its permanent link: the address's hash. */
 
 /** The views. */
-export const VIEWS = ["boxes", "queries", "layer", "maps", "attention", "network"] as const;
+export const VIEWS = ["boxes", "graph", "layer", "maps", "attention", "queries", "network"] as const;
 export type View = (typeof VIEWS)[number];
 
 /** Everything that the address says. */
@@ -28,6 +28,8 @@ export interface State {
   token: number;
   /** What bars of the network stand for. */
   bar: "seconds" | "multiplyAdds" | "bytes";
+  /** Calls that are unfolded on the map, by name. */
+  open: string;
   picture: string;
   imgsz: number;
 }
@@ -47,6 +49,7 @@ export const DEFAULTS: State = {
   head: -1,
   token: -1,
   bar: "multiplyAdds",
+  open: "model.0",
   picture: "",
   imgsz: 640,
 };
@@ -65,6 +68,7 @@ const KEYS: Readonly<Record<Exclude<keyof State, "cell">, string>> = {
   head: "head",
   token: "token",
   bar: "bar",
+  open: "open",
   picture: "picture",
   imgsz: "size",
 };

@@ -1,19 +1,9 @@
 /** The network as a tree of calls, with keys and a search: one row a call, its shape, and a bar. */
-import { bytesOf, type Run } from "./client.ts";
-import { byId, count, duration, el, shapeText } from "./dom.ts";
+import type { Run } from "./client.ts";
+import { byId, el, shapeText } from "./dom.ts";
+import { measure, measureText } from "./measure.ts";
 import type { CallRecord } from "./protocol.ts";
 import type { State } from "./state.ts";
-
-/** What a row's bar stands for. */
-function measure(call: CallRecord, bar: State["bar"]): number {
-  return bar === "bytes" ? bytesOf(call) : call[bar];
-}
-
-function measureText(call: CallRecord, bar: State["bar"]): string {
-  if (bar === "seconds") return duration(call.seconds);
-  if (bar === "bytes") return `${count(bytesOf(call))}B`;
-  return call.multiplyAdds ? count(call.multiplyAdds) : "–";
-}
 
 /** The tree in #tree. */
 export class Tree {
@@ -142,7 +132,7 @@ export class Tree {
           ? path.slice(around.length + 1)
           : path;
     const shape = call.outputs[0] ? shapeText(call.outputs[0].shape) : "";
-    const amount = measureText(call, this.#bar);
+    const amount = measureText(measure(call, this.#bar), this.#bar);
     const share = Math.min(1, Math.sqrt(measure(call, this.#bar) / most));
     const bar = el("i", { class: "bar" });
     bar.style.setProperty("--share", `${(share * 100).toFixed(1)}%`);

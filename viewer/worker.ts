@@ -71,6 +71,7 @@ const ANSWERS: Answers = {
     const data = Float32Array.from(tensor.toArray() as Float32Array, Number);
     return { shape: [...tensor.shape], data, statistics: plain(tensorStatistics(tensor)) };
   },
+  lineage: () => needed(recording).lineage,
   why: ({ n, output, index }) => explain(n, output, index),
 };
 

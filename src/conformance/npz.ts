@@ -3,10 +3,10 @@
  * that arrays can be filled in as they are made; read stored or deflated, as `numpy.savez` and `savez_compressed` write them.
  * Source: PKWARE's APPNOTE 4.3, with ZIP64 where a file passes 4 GiB. No encryption, no archives in parts.
  */
-import { inflateRawSync } from "node:zlib";
 import { fail, messageOf } from "../errors.ts";
 import type { ByteSource } from "../weights/safetensors-source.ts";
 import type { HostDtype, HostTensor, HostTensors } from "./host-tensor.ts";
+import { inflateRaw } from "./inflate-raw.ts";
 import { bytesOf, DTYPE_BYTES, npyHeader, readNpy } from "./npy.ts";
 
 const LOCAL = 0x04034b50;
@@ -305,7 +305,7 @@ function contentOf(source: ByteSource, member: Member, where: string): Uint8Arra
   let content = packed;
   if (member.method === DEFLATED) {
     try {
-      content = new Uint8Array(inflateRawSync(packed, { maxOutputLength: Math.max(member.size, 1) }));
+      content = inflateRaw(packed, member.size);
     } catch (error) {
       fail("format", where, "a deflated member", messageOf(error));
     }

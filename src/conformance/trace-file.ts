@@ -3,23 +3,18 @@
  * samples. docs/golden.md describes the format. Written one tensor at a time, in any order, so that no more than one is in
  * memory; read at once.
  */
-import { fail, messageOf } from "../errors.ts";
+import { fail } from "../errors.ts";
 import { openFileSource } from "../weights/file-source.ts";
-import { withSafetensors } from "../weights/safetensors.ts";
 import { layOutSafetensors } from "../weights/safetensors-write.ts";
-import { readHostTensor } from "./host-files.ts";
-import type { HostDtype, HostTensor, HostTensors } from "./host-tensor.ts";
+import type { HostDtype, HostTensor } from "./host-tensor.ts";
 import { elementsOf } from "./kit-tensors.ts";
 import { bytesOf } from "./npy.ts";
-import { crc32, layOutNpz, readNpz } from "./npz.ts";
+import { crc32, layOutNpz } from "./npz.ts";
 import { PlacedFile } from "./placed-file.ts";
 import { samplePositions } from "./samples.ts";
+import { NPZ_METADATA, readTrace, TRACE_FORMAT, type TraceFile } from "./trace-read.ts";
 
-/** What the metadata key "format" says. */
-export const TRACE_FORMAT = "mobiledetr-trace-1";
-
-/** The array of an npz that holds the metadata: UTF-8 bytes of a JSON object of texts. */
-export const NPZ_METADATA = "__metadata__";
+export { NPZ_METADATA, TRACE_FORMAT, type TraceFile } from "./trace-read.ts";
 
 /** The two containers. */
 export type TraceContainer = "safetensors" | "npz";
@@ -30,18 +25,6 @@ export interface TraceEntry {
   readonly dtype: HostDtype;
   /** Of the whole tensor, also where samples are kept. */
   readonly shape: readonly number[];
-}
-
-/** What a file holds. */
-export interface TraceFile {
-  readonly path: string;
-  /** Whole, or [samples] where `shapes` has another shape. */
-  readonly tensors: HostTensors;
-  /** The whole tensors' shapes, by name. */
-  readonly shapes: ReadonlyMap<string, readonly number[]>;
-  /** Flat positions of a tensor's samples; undefined where it is whole. */
-  positions(name: string): Uint32Array | undefined;
-  readonly metadata: ReadonlyMap<string, string>;
 }
 
 /** The container that a path's ending names. Throws `argument` for another ending. */
@@ -179,71 +162,12 @@ export class TraceWriter {
  * them. Throws `file`, `format`; `argument` for another ending.
  */
 export function readTraceFile(path: string): TraceFile {
-  const { tensors, metadata } = containerOf(path) === "npz" ? readNpzTrace(path) : readSafetensorsTrace(path);
-  const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
-  const stored = metadata.get("shapes");
-  if (stored !== undefined) {
-    for (const [name, shape] of Object.entries(parseShapes(stored, path))) shapes.set(name, shape);
-  }
-  return {
-    path,
-    tensors,
-    metadata,
-    shapes,
-    positions: (name) => {
-      const [tensor, shape] = [tensors.get(name), shapes.get(name)];
-      if (!tensor || !shape || String(tensor.shape) === String(shape)) return undefined;
-      return samplePositions(name, elementsOf(shape), elementsOf(tensor.shape));
-    },
-  };
-}
-
-function readSafetensorsTrace(path: string): Pick<TraceFile, "tensors" | "metadata"> {
-  return withSafetensors(path, (file) => ({
-    tensors: new Map(file.names.map((name) => [name, readHostTensor(file, name)])),
-    metadata: file.metadata,
-  }));
-}
-
-function readNpzTrace(path: string): Pick<TraceFile, "tensors" | "metadata"> {
+  containerOf(path);
   const source = openFileSource(path);
   try {
-    const tensors = new Map(readNpz(source));
-    const bytes = tensors.get(NPZ_METADATA);
-    tensors.delete(NPZ_METADATA);
-    const text = bytes?.dtype === "U8" ? new TextDecoder().decode(bytes.data) : "{}";
-    return { tensors, metadata: new Map(Object.entries(parseTexts(text, path))) };
+    const trace = readTrace(source);
+    return { ...trace, tensors: new Map(trace.tensors) };
   } finally {
     source.close();
   }
-}
-
-function parseTexts(text: string, path: string): Record<string, string> {
-  const value = parseJson(text, path, NPZ_METADATA);
-  const isTexts = isObject(value) && Object.values(value).every((item) => typeof item === "string");
-  return isTexts
-    ? (value as Record<string, string>)
-    : fail("format", path, `an object of texts as ${NPZ_METADATA}`, text.slice(0, 80));
-}
-
-function parseShapes(text: string, path: string): Record<string, readonly number[]> {
-  const value = parseJson(text, path, "shapes");
-  const isShape = (item: unknown): boolean =>
-    Array.isArray(item) && item.every((side) => Number.isSafeInteger(side) && side >= 0);
-  const isShapes = isObject(value) && Object.values(value).every(isShape);
-  return isShapes
-    ? (value as Record<string, readonly number[]>)
-    : fail("format", `${path}, metadata "shapes"`, "an object of shapes", text.slice(0, 80));
-}
-
-function parseJson(text: string, path: string, what: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    return fail("format", `${path}, metadata ${JSON.stringify(what)}`, "JSON", messageOf(error));
-  }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,7 +4,7 @@
  */
 import type { Pair } from "../backend/backend.ts";
 import type { Operation, Value, View } from "../compile/graph.ts";
-import { type Compilable, traceGraph, tracedView } from "../compile/trace.ts";
+import { type Compilable, tracedView, traceGraph } from "../compile/trace.ts";
 import type { AnyModule, Observer } from "../nn/index.ts";
 import { namedTensors } from "./named-tensors.ts";
 
@@ -123,7 +123,11 @@ function nameOf(operation: Operation): string {
   return "f" in operation ? `${operation.op} ${operation.f}` : operation.op;
 }
 
-function windowOf(operation: Operation, [x, weight]: readonly (View | undefined)[], y: View): Window | undefined {
+function windowOf(
+  operation: Operation,
+  [x, weight]: readonly (View | undefined)[],
+  y: View,
+): Window | undefined {
   const one: Pair = [1, 1];
   if (operation.op === "conv2d") {
     const { stride, padding, dilation } = operation.options;

@@ -20,8 +20,7 @@ export function receptiveField(
 ): Region | undefined {
   const call = lineage.calls[n];
   const tensor = call?.outputs[output];
-  if (!tensor)
-    return fail("argument", "receptiveField", "a call's output", `output ${output} of call ${n}`);
+  if (!tensor) return fail("argument", "receptiveField", "a call's output", `output ${output} of call ${n}`);
   const { shape } = tensor;
   if (index.length !== shape.length || index.some((i, axis) => !(i >= 0 && i < shape[axis]))) {
     return fail("argument", "receptiveField", `an index of [${shape.join(", ")}]`, `[${index.join(", ")}]`);

@@ -1,0 +1,2 @@
+/** `inflate-raw.ts` for browsers. */
+export { inflateRaw } from "../inflate.ts";

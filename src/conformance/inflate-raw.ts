@@ -1,0 +1,7 @@
+/** Inflates raw deflate streams, as members of ZIP archives are; `inflate-raw.browser.ts` stands in for it where there is no zlib. */
+import { inflateRawSync } from "node:zlib";
+
+/** Throws an Error if the stream is damaged, cut off, or holds more than `maxBytes`. */
+export function inflateRaw(stream: Uint8Array, maxBytes: number): Uint8Array {
+  return new Uint8Array(inflateRawSync(stream, { maxOutputLength: Math.max(maxBytes, 1) }));
+}
