@@ -6,7 +6,7 @@
  *   worker.js                        runs the network and records it
  *   sample.jpg                       a picture to begin with
  */
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,7 @@ const SHARED = [
   [/^src\/detector\/pipeline\.ts$/, "pipeline"],
 ];
 
-/** Leads imports of the package's sources to `../browser/NAME.js`. */
+/** Leads imports of the package's sources to `../browser/NAME.js`, others to the browser's form of them where they have one. */
 const shared = {
   name: "shared-with-browser-build",
   setup(bundling) {
@@ -35,7 +35,9 @@ const shared = {
         "/",
       );
       const entry = SHARED.find(([pattern]) => pattern.test(file));
-      return entry && { path: `../browser/${entry[1]}.js`, external: true };
+      if (entry) return { path: `../browser/${entry[1]}.js`, external: true };
+      const own = root + file.replace(/\.ts$/, ".browser.ts");
+      return existsSync(own) ? { path: own } : undefined;
     });
   },
 };

@@ -1,13 +1,15 @@
 /** The page: pictures in, views out, and the address that says which. */
 import { attentionView } from "./attention-view.ts";
 import { boxesView } from "./boxes-view.ts";
-import { Client, Run } from "./client.ts";
-import { byId, count, el, shapeText } from "./dom.ts";
+import { Client, type Run } from "./client.ts";
+import { compareView } from "./compare-view.ts";
+import { byId, el, shapeText } from "./dom.ts";
 import { graphView } from "./graph-view.ts";
 import { layerView } from "./layer-view.ts";
 import { mapsView } from "./maps-view.ts";
 import type { CallRecord } from "./protocol.ts";
 import { queriesView } from "./queries-view.ts";
+import { type Offered, type OfferedNetwork, Session } from "./session.ts";
 import { DEFAULTS, readHash, type State, VIEWS, type View, writeHash } from "./state.ts";
 import { Tree } from "./tree.ts";
 import type { App, Shown } from "./view.ts";
@@ -19,6 +21,7 @@ const TITLES: Readonly<Record<View, string>> = {
   maps: "Maps",
   attention: "Attention",
   graph: "Network",
+  compare: "Compare",
   network: "Layers",
 };
 const MAKERS: Readonly<Record<Exclude<View, "network">, (app: App) => Shown>> = {
@@ -28,17 +31,12 @@ const MAKERS: Readonly<Record<Exclude<View, "network">, (app: App) => Shown>> = 
   maps: mapsView,
   attention: attentionView,
   graph: graphView,
+  compare: compareView,
 };
 /** Views of a layer that stay when another one is chosen in the tree. */
 const STAYING: ReadonlySet<View> = new Set(["maps", "graph"]);
 const BUDGET_BYTES = 400e6; // all tensors of the default model at 640
 const SMALL_BUDGET_BYTES = 120e6; // all of them at 320, for devices with little memory
-
-/** A picture that the page offers. */
-interface Offered {
-  readonly name: string;
-  readonly url: string;
-}
 
 const device = navigator as Navigator & { readonly deviceMemory?: number };
 const weak = (device.deviceMemory ?? 8) <= 4 || matchMedia("(max-width: 600px)").matches;
@@ -48,12 +46,25 @@ const budgetAsked = Number(new URLSearchParams(location.search).get("budget")); 
 const budget = budgetAsked > 0 ? budgetAsked * 1e6 : weak ? SMALL_BUDGET_BYTES : BUDGET_BYTES;
 
 let state = readHash(location.hash, defaults);
-let run: Run | undefined;
 let shown = new Map<View, Shown>();
-let weights: Promise<ArrayBuffer> | undefined;
-let loaded = 0; // the size that the worker holds a network for
-let picture: { readonly name: string; readonly bytes: ArrayBuffer } | undefined;
-let turn = 0; // of the runs asked for; the answer to an earlier one is dropped
+const session = new Session(
+  client,
+  {
+    state: () => state,
+    set,
+    say,
+    fail: failed,
+    ran: (run) => {
+      shown = new Map();
+      tree.show(run);
+      show();
+    },
+    // The script of the threads, where the page may share memory among them.
+    poolUrl: crossOriginIsolated ? new URL("../browser/worker.js", import.meta.url).href : undefined,
+    budget,
+  },
+  offeredNetwork(),
+);
 const tree = new Tree((call) => go(call, STAYING.has(state.view) ? {} : { view: "layer" }));
 
 function say(text: string, bad = false): void {
@@ -74,6 +85,11 @@ function offeredPictures(): Offered[] {
   const own: Offered = { name: "sample", url: "sample.jpg" };
   const given = meta("pictures");
   return given ? [...(JSON.parse(given) as Offered[]), own] : [own];
+}
+
+function offeredNetwork(): OfferedNetwork {
+  const given = meta("network");
+  return given ? (JSON.parse(given) as OfferedNetwork) : { name: "", weights: meta("weights") };
 }
 
 /** The call that the state names, else the first layer. */
@@ -110,17 +126,19 @@ function show(): void {
     tab.setAttribute("aria-selected", String(own));
     (tab as HTMLElement).tabIndex = own ? 0 : -1;
   }
-  byId<HTMLSelectElement>("size").value = String(state.imgsz);
+  showSize();
   byId<HTMLSelectElement>("bar").value = state.bar;
   for (const button of byId("pictures").querySelectorAll("button"))
     button.setAttribute("aria-pressed", String(button.dataset.name === state.picture));
-  if (!run) return;
-  const current = run;
+  const current = session.run;
+  if (!current) return;
   const call = callOf(current);
   tree.update(call, state.bar);
   const view = state.view === "network" ? "layer" : state.view;
   const app: App = {
     client,
+    session,
+    offered,
     run: current,
     get state() {
       return state;
@@ -145,6 +163,16 @@ function show(): void {
   else main.replaceChildren(...(head ? [head] : []), one.root);
   document.title = `${view === "layer" || view === "maps" ? call.path || "the network" : TITLES[view]} – see inside`;
   void Promise.resolve(one.update()).catch(failed);
+}
+
+/** The input size: chosen by the reader, or that of a trace's images, which cannot be chosen. */
+function showSize(): void {
+  const select = byId<HTMLSelectElement>("size");
+  const own = session.ownSize;
+  select.querySelector("[data-own]")?.remove();
+  select.disabled = own !== undefined;
+  if (own) select.append(el("option", { value: "own", "data-own": true }, own.join(" × ")));
+  select.value = own ? "own" : String(state.imgsz);
 }
 
 /** The layer's name, with the ways to the one before and the next. */
@@ -182,93 +210,6 @@ function layerHead(of: Run, call: CallRecord): HTMLElement {
   );
 }
 
-/** Loads the network, if it is not there in this size, and runs it on the picture. */
-async function look(): Promise<void> {
-  if (!picture) return;
-  const { name, bytes } = picture;
-  const mine = ++turn;
-  document.body.setAttribute("aria-busy", "true");
-  try {
-    weights ??= fetchWeights();
-    const { imgsz } = state;
-    const data = (await weights).slice(0);
-    if (mine !== turn) return;
-    if (loaded !== imgsz) {
-      say("Building the network…");
-      loaded = 0;
-      await client.ask("load", { weights: data, imgsz, poolUrl: poolUrl(), budget }, [data]);
-      loaded = imgsz;
-      if (mine !== turn) return;
-    }
-    say("Running, and recording every layer…");
-    const photo = await createImageBitmap(new Blob([bytes]), { imageOrientation: "from-image" });
-    const record = await client.run(bytes.slice(0));
-    if (mine !== turn) return;
-    run?.photo.close();
-    run = new Run(record, photo);
-    shown = new Map();
-    tree.show(run);
-    show();
-    const { width, height, calls, networkMs, runMs, keptBytes, allBytes, threads } = record;
-    const kept =
-      keptBytes < allBytes
-        ? `${count(keptBytes)}B of ${count(allBytes)}B kept, the rest is computed again when asked for`
-        : `${count(keptBytes)}B kept`;
-    say(
-      `${name}, ${width} × ${height}: ${calls.length} calls in ${Math.round(networkMs)} ms on ${threads} ${threads === 1 ? "thread" : "threads"}, recorded in ${Math.round(runMs)} ms; ${kept}.`,
-    );
-    document.body.dataset.ready = String(mine);
-  } catch (error) {
-    if (mine === turn) failed(error);
-  } finally {
-    if (mine === turn) document.body.removeAttribute("aria-busy");
-  }
-}
-
-/** The script of the threads, where the page may share memory among them. */
-function poolUrl(): string | undefined {
-  return crossOriginIsolated ? new URL("../browser/worker.js", import.meta.url).href : undefined;
-}
-
-async function fetchWeights(): Promise<ArrayBuffer> {
-  const address = meta("weights");
-  const response = await fetch(address);
-  if (!response.ok)
-    throw new Error(
-      `${address}: expected the weights, got ${response.status} (put the file there, or name its address in index.html)`,
-    );
-  return response.arrayBuffer();
-}
-
-async function take(name: string, blob: Blob): Promise<void> {
-  try {
-    const decoded = await createImageBitmap(blob).catch(() => undefined);
-    if (!decoded)
-      throw new Error(`${name}: expected a JPEG or PNG picture, got what this browser cannot show`);
-    decoded.close();
-    picture = { name, bytes: await blob.arrayBuffer() };
-    await look();
-  } catch (error) {
-    failed(error);
-  }
-}
-
-async function takeOffered({ name, url }: Offered): Promise<void> {
-  try {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`${url}: expected a picture, got ${response.status}`);
-    await take(name, await response.blob());
-  } catch (error) {
-    failed(error);
-  }
-}
-
-/** A file of the reader's own: the address cannot bring it back. */
-function takeFile(file: File): void {
-  set({ picture: "", query: -1, token: -1 });
-  void take(file.name, file);
-}
-
 function wire(offered: readonly Offered[]): void {
   for (const [i, view] of VIEWS.entries()) {
     byId("tabs").append(
@@ -300,7 +241,7 @@ function wire(offered: readonly Offered[]): void {
           title: one.name,
           onclick: () => {
             set({ picture: one.name, query: -1, token: -1 });
-            void takeOffered(one);
+            void session.takeOffered(one);
           },
         },
         image,
@@ -310,18 +251,18 @@ function wire(offered: readonly Offered[]): void {
   const file = byId<HTMLInputElement>("file");
   byId("open").addEventListener("click", () => file.click());
   file.addEventListener("change", () => {
-    if (file.files?.[0]) takeFile(file.files[0]);
+    if (file.files?.[0]) void session.takeFiles([...file.files]);
     file.value = ""; // so that the same file can be chosen again
   });
   byId<HTMLSelectElement>("size").addEventListener("change", ({ target }) => {
     set({ imgsz: Number((target as HTMLSelectElement).value), cell: undefined, token: -1 });
-    void look();
+    void session.look();
   });
   byId<HTMLSelectElement>("bar").addEventListener("change", ({ target }) =>
     set({ bar: (target as HTMLSelectElement).value as State["bar"] }),
   );
   document.addEventListener("paste", ({ clipboardData }) => {
-    if (clipboardData?.files[0]) takeFile(clipboardData.files[0]);
+    if (clipboardData?.files[0]) void session.takeFiles([...clipboardData.files]);
   });
   const drop = byId("drop");
   document.addEventListener("dragover", (event) => {
@@ -334,7 +275,7 @@ function wire(offered: readonly Offered[]): void {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.hidden = true;
-    if (event.dataTransfer?.files[0]) takeFile(event.dataTransfer.files[0]);
+    if (event.dataTransfer?.files[0]) void session.takeFiles([...event.dataTransfer.files]);
   });
   addEventListener("popstate", () => restore(offered));
   let resized = 0;
@@ -364,8 +305,8 @@ function restore(offered: readonly Offered[]): void {
   shown = new Map(); // controls show the state that they were made with
   show();
   const one = offered.find(({ name }) => name === state.picture);
-  if (one && state.picture !== before.picture) void takeOffered(one);
-  else if (state.imgsz !== before.imgsz) void look();
+  if (one && state.picture !== before.picture) void session.takeOffered(one);
+  else if (state.imgsz !== before.imgsz) void session.look();
 }
 
 /** The sizes that the page offers. */
@@ -373,9 +314,21 @@ function legal(given: State): State {
   return given.imgsz === 320 || given.imgsz === 640 ? given : { ...given, imgsz: defaults.imgsz };
 }
 
+/** The trace that the page was opened with, or the picture that the address names. */
+async function begin(): Promise<void> {
+  const trace = meta("trace");
+  if (trace) {
+    const { name, url } = JSON.parse(trace) as Offered;
+    const response = await fetch(url);
+    await session.takeTrace(name, await response.blob(), location.hash === "" ? "compare" : state.view);
+    if (session.looking) return;
+  }
+  await session.takeOffered(offered.find(({ name }) => name === state.picture) ?? offered[0]);
+}
+
 const offered = offeredPictures();
 defaults.picture = offered[0].name;
 state = legal(readHash(location.hash, defaults));
 wire(offered);
 show();
-void takeOffered(offered.find(({ name }) => name === state.picture) ?? offered[0]);
+begin().catch(failed);

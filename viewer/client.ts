@@ -40,11 +40,11 @@ export class Client {
     });
   }
 
-  /** Runs the network on a picture's bytes. */
-  async run(picture: ArrayBuffer): Promise<RunRecord> {
+  /** Runs the network on a picture's bytes, or on the images of the trace that is open. */
+  async run(picture?: ArrayBuffer): Promise<RunRecord> {
     this.#cache.clear();
     this.#cacheBytes = 0;
-    return this.ask("run", { picture });
+    return this.ask("run", { picture }, picture ? [picture] : []);
   }
 
   /** A tensor of the run. */

@@ -39,7 +39,7 @@ const GUTTER = 26; // beside a column, without lanes
 const HEAD = 30; // column titles
 const MARGIN = 14;
 const FRAME_PAD = 8;
-const FRAME_HEAD = 34; // its name, and below it shapes of what comes in
+const FRAME_HEAD = 38; // its name, and below it shapes of what comes in
 
 /**
  * Lays a flow out. `parents` are the numbers of the calls around each call, `shapes` the outputs of each call; `side` is the picture's

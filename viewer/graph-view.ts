@@ -10,7 +10,8 @@ import { lessonOf } from "./teach.ts";
 import type { App, Shown } from "./view.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
-const ZOOMS = [0.5, 0.7, 0.85, 1, 1.25, 1.6, 2] as const;
+const ZOOMS = [0.4, 0.55, 0.7, 0.85, 1, 1.25, 1.6, 2] as const;
+const LEAST_LEGIBLE = 0.7;
 const NAME_LETTERS = 19; // that fit a box
 
 /** The view. */
@@ -420,8 +421,8 @@ class GraphPart {
   /** As large as goes into the width, so that all columns are seen; never so small that it cannot be read. */
   #fit(): void {
     const width = this.#scroll.clientWidth;
-    const fitting = ZOOMS.filter((zoom) => this.#widthAt(zoom) <= width && zoom <= 1);
-    this.#scale = fitting.at(-1) ?? ZOOMS[1];
+    const legible = ZOOMS.filter((zoom) => zoom >= LEAST_LEGIBLE && zoom <= 1);
+    this.#scale = legible.filter((zoom) => this.#widthAt(zoom) <= width).at(-1) ?? LEAST_LEGIBLE;
     this.#size();
   }
 

@@ -1,5 +1,5 @@
 /** What the page and its worker say to each other: types alone. */
-import type { Lineage, TensorStatistics, Why } from "../src/inspect/index.ts";
+import type { Lineage, Region, TensorStatistics, Why } from "../src/inspect/index.ts";
 
 /** A tensor of the run, by its number: the same number is the same tensor, wherever it is named. */
 export interface TensorRef {
@@ -66,6 +66,8 @@ export interface RunRecord {
 
 /** An element's arithmetic, with so many terms as can be read. */
 export interface WhyRecord extends Why {
+  /** What of the network's input it can depend on; absent where the input does not reach it. */
+  readonly field?: Region;
   readonly termCount: number;
   /** Sum of the terms that are left out. */
   readonly rest: number;
@@ -77,10 +79,65 @@ export interface Numbers {
   readonly data: Float32Array | Int32Array;
 }
 
+/** What a trace file has. */
+export interface TraceRecord {
+  readonly name: string;
+  /** How many tensors. */
+  readonly tensors: number;
+  /** Shape of the network's input, where it has that. */
+  readonly images?: readonly number[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** One tensor of a run beside another's. */
+export interface CompareRow {
+  readonly ref: TensorRef;
+  /** The call that gave it. */
+  readonly n: number;
+  /** Its name in a trace. */
+  readonly name: string;
+  /** "absent": the other has none; "shape": one of another shape. */
+  readonly status: "equal" | "apart" | "absent" | "shape";
+  /** Greatest distance, its flat position, and the other's standard deviation. */
+  readonly max?: number;
+  readonly at?: number;
+  readonly std?: number;
+  readonly theirShape?: readonly number[];
+  /** So many elements were compared, where the other has samples. */
+  readonly samples?: number;
+}
+
+/** A run beside another, in the order in which tensors were made. */
+export interface CompareRecord {
+  readonly title: string;
+  readonly rows: readonly CompareRow[];
+  /** Names that fit nothing here. */
+  readonly onlyTheirs: readonly string[];
+}
+
+/** Which network: the default one where it says nothing. */
+export interface NetworkChoice {
+  /** A backbone's name, or a configuration. */
+  readonly model?: string | { readonly name: string; readonly yaml: string };
+  readonly weights: ArrayBuffer;
+}
+
 /** Questions by name: what is asked with, and what is answered. */
 export interface Questions {
-  load: { ask: { weights: ArrayBuffer; imgsz: number; poolUrl?: string; budget: number }; answer: undefined };
-  run: { ask: { picture: ArrayBuffer }; answer: RunRecord };
+  load: {
+    ask: NetworkChoice & { imgsz: readonly [number, number]; poolUrl?: string; budget: number };
+    answer: { name: string };
+  };
+  /** A picture's bytes; without them the images of the trace that is open. */
+  run: { ask: { picture?: ArrayBuffer }; answer: RunRecord };
+  /** Opens a trace, in place of the last other side. */
+  openTrace: { ask: { name: string; bytes: ArrayBuffer }; answer: TraceRecord };
+  /** The trace's images as RGBA pixels. */
+  images: { ask: object; answer: { width: number; height: number; data: Uint8ClampedArray } };
+  /** Compares with another picture, or without one with the other side that there is. */
+  compare: { ask: { picture?: ArrayBuffer; title?: string }; answer: CompareRecord };
+  /** The other side's numbers of a tensor; refused where it has samples alone. */
+  theirs: { ask: { ref: TensorRef; name: string }; answer: Numbers };
   tensor: { ask: { tensor: number }; answer: Numbers };
   parameter: { ask: { n: number; name: string }; answer: Numbers & { statistics: Statistics } };
   statistics: { ask: { tensor: number }; answer: Statistics };

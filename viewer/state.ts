@@ -1,7 +1,16 @@
 /** What is shown, and its permanent link: the address's hash. */
 
 /** The views. */
-export const VIEWS = ["boxes", "graph", "layer", "maps", "attention", "queries", "network"] as const;
+export const VIEWS = [
+  "boxes",
+  "graph",
+  "layer",
+  "maps",
+  "attention",
+  "queries",
+  "compare",
+  "network",
+] as const;
 export type View = (typeof VIEWS)[number];
 
 /** Everything that the address says. */
@@ -30,6 +39,9 @@ export interface State {
   bar: "seconds" | "multiplyAdds" | "bytes";
   /** Calls that are unfolded on the map, by name. */
   open: string;
+  /** Name of the tensor that is compared, and from how many standard deviations on tensors count as apart: its logarithm. */
+  diff: string;
+  apart: number;
   picture: string;
   imgsz: number;
 }
@@ -50,6 +62,8 @@ export const DEFAULTS: State = {
   token: -1,
   bar: "multiplyAdds",
   open: "model.0",
+  diff: "",
+  apart: -3,
   picture: "",
   imgsz: 640,
 };
@@ -69,6 +83,8 @@ const KEYS: Readonly<Record<Exclude<keyof State, "cell">, string>> = {
   token: "token",
   bar: "bar",
   open: "open",
+  diff: "diff",
+  apart: "apart",
   picture: "picture",
   imgsz: "size",
 };

@@ -1,12 +1,16 @@
 /** What views are given, and what they are. */
 import type { Client, Run } from "./client.ts";
 import type { CallRecord } from "./protocol.ts";
+import type { Offered, Session } from "./session.ts";
 import type { State } from "./state.ts";
 
 /** The page, to a view. */
 export interface App {
   readonly client: Client;
   readonly run: Run;
+  readonly session: Session;
+  /** Pictures that the page offers. */
+  readonly offered: readonly Offered[];
   readonly state: Readonly<State>;
   /** The layer that is chosen. */
   readonly call: CallRecord;

@@ -1,6 +1,6 @@
 /** Why a number is what it is: its summands, the greatest first, each with its numbers; input cells lead on. */
 import { el, exact, shapeText, short } from "./dom.ts";
-import { contextOf, paintPlane, placeOf, planeOf } from "./paint.ts";
+import { contextOf, paintPhoto, paintPlane, placeOf, planeOf } from "./paint.ts";
 import type { CallRecord, TensorRef, WhyRecord } from "./protocol.ts";
 import type { App } from "./view.ts";
 
@@ -117,8 +117,11 @@ function show(app: App, call: CallRecord, found: WhyRecord, root: HTMLElement): 
       ? [el("p", { class: "soft" }, `and ${termCount - terms.length} smaller ones, together ${short(rest)}`)]
       : []),
   );
+  const figures = el("div", { class: "regions" });
+  root.append(figures);
+  if (found.field) figures.append(receptive(app, found.field));
   const ref = call.inputs[0];
-  if (found.region && ref) void region(app, ref, found).then((figure) => root.append(figure), app.fail);
+  if (found.region && ref) void region(app, ref, found).then((figure) => figures.prepend(figure), app.fail);
 }
 
 /** A summand. */
@@ -205,5 +208,38 @@ async function region(app: App, ref: TensorRef, { region: part, terms }: WhyReco
     }
   }
   const caption = `Looked at: rows ${part?.rows[0]} to ${(part?.rows[1] ?? 1) - 1}, columns ${part?.columns[0]} to ${(part?.columns[1] ?? 1) - 1} of the input; drawn is its channel ${at[1]}.`;
+  return el("figure", {}, canvas, el("figcaption", {}, caption));
+}
+
+/** The receptive field on the picture: what of it can have made a difference at all. */
+function receptive(app: App, { rows, columns }: NonNullable<WhyRecord["field"]>): HTMLElement {
+  const [height, width] = app.run.record.imgsz;
+  const whole = rows[0] === 0 && columns[0] === 0 && rows[1] === height && columns[1] === width;
+  const canvas = el("canvas", {
+    class: "photo region",
+    id: "field",
+    "data-field": [...rows, ...columns].join(),
+    role: "img",
+    "aria-label": `Rows ${rows.join(" to ")} and columns ${columns.join(" to ")} of the picture can have made a difference`,
+  });
+  const { context, width: w, height: h, unit } = paintPhoto(canvas, app.run.photo, whole ? 0 : 0.55);
+  const [left, top] = [(columns[0] / width) * w, (rows[0] / height) * h];
+  const [wide, high] = [((columns[1] - columns[0]) / width) * w, ((rows[1] - rows[0]) / height) * h];
+  if (!whole) {
+    const { photo } = app.run;
+    const [sx, sy] = [photo.width / w, photo.height / h];
+    context.drawImage(photo, left * sx, top * sy, wide * sx, high * sy, left, top, wide, high);
+  }
+  for (const [colour, line] of [
+    ["#000", 5],
+    ["#fff", 2.5],
+  ] as const) {
+    context.strokeStyle = colour;
+    context.lineWidth = line * Math.max(unit, w / 480);
+    context.strokeRect(left, top, wide, high);
+  }
+  const caption = whole
+    ? `Its receptive field is the whole picture, all ${height} × ${width} pixels of the input.`
+    : `Its receptive field: rows ${rows[0]} to ${rows[1] - 1}, columns ${columns[0]} to ${columns[1] - 1} of the ${height} × ${width} input. No other pixel can change this number.`;
   return el("figure", {}, canvas, el("figcaption", {}, caption));
 }

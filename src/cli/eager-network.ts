@@ -22,7 +22,7 @@ import type { AnyModule } from "../nn/index.ts";
 import { loadStateDict } from "../nn/state-dict.ts";
 import { formatShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { withSafetensors } from "../weights/safetensors.ts";
+import { type SafetensorsTensor, withSafetensors, writeSafetensors } from "../weights/safetensors.ts";
 import { seededImage } from "../weights/seeded-image.ts";
 import type { Arguments } from "./arguments.ts";
 import type { OptionSpec } from "./command.ts";
@@ -161,6 +161,27 @@ export async function loadNetwork(args: Arguments, named: NamedNetwork): Promise
 export function buildNetwork(args: Arguments, { config }: ModelFiles): GoldenNetwork {
   const detector = new RTDETRDetectionModel(config);
   return args.has("backbone") ? (twinOf(detector.backbone) as GoldenNetwork) : detector;
+}
+
+/** Generated weights, where the options ask for some, as a safetensors file's bytes; undefined where they do not. */
+export function seededWeights(args: Arguments, { config }: ModelFiles): Uint8Array | undefined {
+  const seed = seedOf(args.text("weights"));
+  if (seed === undefined) return undefined;
+  const attentionGain = args.number("attention-gain", 0, Number.POSITIVE_INFINITY);
+  const source = seededSource(new RTDETRDetectionModel(config) as unknown as AnyModule, {
+    seed,
+    attentionGain,
+  });
+  function* tensors(): Generator<readonly [string, SafetensorsTensor]> {
+    for (const name of source.names) {
+      const { dtype, shape } = source.entry(name);
+      const size = shape.reduce((product, side) => product * side, 1);
+      const data = dtype === "I64" ? new BigInt64Array(size) : new Float32Array(size);
+      source.readInto(name, data);
+      yield [name, { dtype, shape, data } as SafetensorsTensor];
+    }
+  }
+  return writeSafetensors(tensors());
 }
 
 function readInput(word: string, args: Arguments): NetworkInput {

@@ -29,7 +29,7 @@ beforeAll(async () => {
     writeFileSync(join(root, path), text);
   }
   writeFileSync(picture, readFileSync(join(PICTURES, "cat.jpg")));
-  viewer = await startViewer({ root, picture });
+  viewer = await startViewer({ root, input: picture });
 });
 afterAll(() => viewer.close());
 
@@ -122,9 +122,9 @@ describe("what is refused", () => {
 
   it("a picture that is missing, a folder, or none, before it listens", async () => {
     const none = join(root, "package.json");
-    await expect(startViewer({ root, picture: join(root, "none.jpg") })).rejects.toThrow(/no such file/);
-    await expect(startViewer({ root, picture: root })).rejects.toThrow(/got a folder/);
-    await expect(startViewer({ root, picture: none })).rejects.toThrow(/a JPEG or PNG picture/);
+    await expect(startViewer({ root, input: join(root, "none.jpg") })).rejects.toThrow(/no such file/);
+    await expect(startViewer({ root, input: root })).rejects.toThrow(/got a folder/);
+    await expect(startViewer({ root, input: none })).rejects.toThrow(/a JPEG or PNG picture/);
     await expect(startViewer({ root: join(root, "dist") })).rejects.toThrow(/npm run build:js/);
   });
 
