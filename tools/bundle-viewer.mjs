@@ -21,6 +21,7 @@ const SHARED = [
   [/^src\/nn\//, "nn"],
   [/^src\/tensor\//, "tensor"],
   [/^src\/image\//, "image"],
+  [/^src\/weights\/(safetensors|safetensors-file|generator)\.ts$/, "weights"],
   [/^src\/inspect\/index\.ts$/, "inspect"],
   [/^src\/detector\/pipeline\.ts$/, "pipeline"],
 ];

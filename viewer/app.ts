@@ -6,6 +6,7 @@ import { compareView } from "./compare-view.ts";
 import { byId, el, shapeText } from "./dom.ts";
 import { graphView } from "./graph-view.ts";
 import { layerView } from "./layer-view.ts";
+import { LessonPanel } from "./lesson-panel.ts";
 import { mapsView } from "./maps-view.ts";
 import type { CallRecord } from "./protocol.ts";
 import { queriesView } from "./queries-view.ts";
@@ -58,6 +59,7 @@ const session = new Session(
       shown = new Map();
       tree.show(run);
       show();
+      void lesson.show(run).then(() => lesson.update(state));
     },
     // The script of the threads, where the page may share memory among them.
     poolUrl: crossOriginIsolated ? new URL("../browser/worker.js", import.meta.url).href : undefined,
@@ -65,6 +67,7 @@ const session = new Session(
   },
   offeredNetwork(),
 );
+const lesson = new LessonPanel({ client, set, fail: failed });
 const tree = new Tree((call) => go(call, STAYING.has(state.view) ? {} : { view: "layer" }));
 
 function say(text: string, bad = false): void {
@@ -134,6 +137,7 @@ function show(): void {
   if (!current) return;
   const call = callOf(current);
   tree.update(call, state.bar);
+  lesson.update(state);
   const view = state.view === "network" ? "layer" : state.view;
   const app: App = {
     client,

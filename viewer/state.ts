@@ -42,6 +42,8 @@ export interface State {
   /** Name of the tensor that is compared, and from how many standard deviations on tensors count as apart: its logarithm. */
   diff: string;
   apart: number;
+  /** Chapter of the lesson, from 1; 0: none. */
+  lesson: number;
   picture: string;
   imgsz: number;
 }
@@ -64,6 +66,7 @@ export const DEFAULTS: State = {
   open: "model.0",
   diff: "",
   apart: -3,
+  lesson: 0,
   picture: "",
   imgsz: 640,
 };
@@ -85,6 +88,7 @@ const KEYS: Readonly<Record<Exclude<keyof State, "cell">, string>> = {
   open: "open",
   diff: "diff",
   apart: "apart",
+  lesson: "lesson",
   picture: "picture",
   imgsz: "size",
 };
