@@ -164,7 +164,9 @@ function show(): void {
   main.setAttribute("aria-label", TITLES[view]);
   const old = main.querySelector(".layer-head");
   if (head && old && main.lastElementChild === one.root) old.replaceWith(head);
-  else main.replaceChildren(...(head ? [head] : []), one.root);
+  else if (head || main.firstElementChild !== one.root) {
+    main.replaceChildren(...(head ? [head] : []), one.root); // not again where it stands: what has the focus would lose it
+  }
   document.title = `${view === "layer" || view === "maps" ? call.path || "the network" : TITLES[view]} – see inside`;
   void Promise.resolve(one.update()).catch(failed);
 }

@@ -41,7 +41,13 @@ export interface SessionPage {
 
 /** Height and width in pixels. */
 export type Size = readonly [height: number, width: number];
-type Weights = () => Promise<ArrayBuffer>;
+
+/** A network that can be loaded; `key` tells one from another. */
+interface Network {
+  readonly key: string;
+  readonly model?: NetworkChoice["model"];
+  readonly weights: () => Promise<ArrayBuffer>;
+}
 
 /** See the file's head. */
 export class Session {
@@ -49,9 +55,13 @@ export class Session {
   other: OtherSide | undefined;
   readonly #client: Client;
   readonly #page: SessionPage;
-  #network: { readonly key: string; readonly model?: NetworkChoice["model"]; readonly weights: Weights };
+  #network: Network;
+  /** The last one that could be loaded. */
+  #working: Network;
   #name = "";
   #loaded = "";
+  /** The run before: answers to what its views asked may still come and be drawn, on its photograph. */
+  #last: Run | undefined;
   /** Without bytes: the images of the trace that is open, which have a size of their own. */
   #picture: { readonly name: string; readonly bytes?: ArrayBuffer; readonly size?: Size } | undefined;
   #turn = 0; // of the runs asked for; the answer to an earlier one is dropped
@@ -62,6 +72,7 @@ export class Session {
     const { name, yaml, weights } = network;
     const model = name === "" ? undefined : yaml === undefined ? name : { name, yaml };
     this.#network = { key: "", model, weights: once(() => fetched(weights, "the weights")) };
+    this.#working = this.#network;
   }
 
   /** Whether there is something to run on. */
@@ -171,7 +182,8 @@ export class Session {
         : await this.#images();
       const record = await this.#client.run(bytes?.slice(0));
       if (mine !== this.#turn) return;
-      this.run?.photo.close();
+      this.#last?.photo.close();
+      this.#last = this.run;
       this.run = new Run(record, photo);
       this.#page.ran(this.run);
       const { width, height, calls, networkMs, runMs, keptBytes, allBytes, threads } = record;
@@ -200,11 +212,16 @@ export class Session {
     this.#page.say("Building the network…");
     this.#loaded = "";
     const { poolUrl, budget } = this.#page;
-    const { name } = await this.#client.ask("load", { model, weights: data, imgsz: size, poolUrl, budget }, [
-      data,
-    ]);
-    this.#name = name;
-    this.#loaded = wanted;
+    const ask = { model, weights: data, imgsz: size, poolUrl, budget };
+    try {
+      const { name } = await this.#client.ask("load", ask, [data]);
+      this.#name = name;
+      this.#loaded = wanted;
+      this.#working = this.#network;
+    } catch (error) {
+      if (this.#network.key === key) this.#network = this.#working; // what comes next runs on the one before
+      throw error;
+    }
   }
 
   async #images(): Promise<ImageBitmap> {

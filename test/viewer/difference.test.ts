@@ -1,0 +1,130 @@
+/** How far tensors are apart, what is compared with what, and what opened files are. */
+import { describe, expect, it } from "vitest";
+import { writeSafetensors } from "../../src/weights/safetensors-write.ts";
+import { differenceOf } from "../../viewer/difference.ts";
+import { sortFiles } from "../../viewer/files.ts";
+import { namedOutputs, openTrace, otherTrace, traceRecord } from "../../viewer/other.ts";
+import type { CallRecord, TensorRef } from "../../viewer/protocol.ts";
+import { DEFAULTS, readHash, writeHash } from "../../viewer/state.ts";
+
+describe("difference", () => {
+  it("is the greatest distance, where it is, and the other's deviation", () => {
+    const { max, at, std } = differenceOf([1, 2, 3, 4], [1, 2.5, 3, 3]);
+    expect([max, at]).toEqual([1, 3]);
+    expect(std).toBeCloseTo(Math.sqrt(((1 - 2.375) ** 2 + 0.125 ** 2 + 0.625 ** 2 * 2) / 4), 12);
+  });
+
+  it("goes by positions where the other has samples", () => {
+    expect(differenceOf([9, 5, 7, 1], [7, 4], [2, 1])).toMatchObject({ max: 1, at: 1 });
+  });
+
+  it("is NaN where one has a NaN and the other not, and stays there; none where both have", () => {
+    const nan = Number.NaN;
+    expect(differenceOf([1, nan, 50], [1, 2, 3])).toMatchObject({ max: nan, at: 1 });
+    expect(differenceOf([1, 2, 50], [nan, 2, 3])).toMatchObject({ max: nan, at: 0 });
+    expect(differenceOf([nan, 2], [nan, 2])).toMatchObject({ max: 0 });
+    const infinite = Number.POSITIVE_INFINITY;
+    expect(differenceOf([infinite, 1], [infinite, 1]).max).toBe(0);
+    expect(differenceOf([infinite, 1], [1, 1]).max).toBe(infinite);
+    expect(differenceOf([infinite], [-infinite]).max).toBe(infinite);
+  });
+});
+
+const ref = (id: number, name: string): TensorRef => ({ id, name, dtype: "f32", shape: [2] });
+function call(n: number, path: string, finished: number, outputs: TensorRef[], turn = 1): CallRecord {
+  return { n, path, finished, outputs, turn, values: [], parent: n - 1 } as unknown as CallRecord;
+}
+
+describe("what is compared", () => {
+  it("each tensor once, under all names that a trace may have for it, the last call's of several", () => {
+    const shared = ref(7, "a.b");
+    const calls = [
+      call(0, "", 3, [ref(9, ".0"), ref(8, ".index")]),
+      call(1, "a", 1, [ref(7, "a")]),
+      call(2, "a.b", 0, [shared]),
+      call(3, "c", 2, [ref(5, "c")]),
+      call(4, "c", 2.5, [ref(6, "c")], 2),
+    ];
+    const names = namedOutputs(calls).map((one) => [one.ref.id, one.names]);
+    expect(names).toEqual([
+      [7, ["a.b", "a"]],
+      [6, ["c"]],
+      [9, ["output0"]],
+      [8, ["index"]],
+    ]);
+  });
+
+  it("a trace's tensors, by any of their names; what fits nothing is told", () => {
+    const bytes = writeSafetensors([
+      ["a", { dtype: "F32", shape: [2], data: new Float32Array([1, 2]) }],
+      ["images", { dtype: "F32", shape: [1, 3, 1, 1], data: new Float32Array(3) }],
+      ["odd", { dtype: "F32", shape: [1], data: new Float32Array(1) }],
+    ]);
+    const trace = openTrace("t.safetensors", bytes.buffer as ArrayBuffer);
+    expect(traceRecord(trace)).toMatchObject({ tensors: 3, images: [1, 3, 1, 1] });
+    const other = otherTrace(trace);
+    const found = other.numbers(ref(0, "a.b"), ["a.b", "a"]);
+    expect(found?.name).toBe("a");
+    expect([...(found?.numbers.data ?? [])]).toEqual([1, 2]);
+    expect(other.numbers(ref(0, "z"), ["z"])).toBeUndefined();
+    expect(other.unknown(new Set(["a"]))).toEqual(["odd"]);
+  });
+});
+
+describe("files", () => {
+  const tensors = (names: string[]): Uint8Array<ArrayBuffer> =>
+    writeSafetensors(
+      names.map((name) => [name, { dtype: "F32", shape: [1], data: new Float32Array(1) }] as const),
+    );
+  const names = (files: readonly File[]): string[] => files.map(({ name }) => name);
+
+  it("are sorted: a safetensors file by what its tensors are called", async () => {
+    const { pictures, traces, weights, configurations } = await sortFiles([
+      new File(
+        [tensors(["model.0.conv.weight", "model.0.bn.bias", "model.0.bn.running_mean"])],
+        "w.safetensors",
+      ),
+      new File([tensors(["model.0", "model.0.conv", "output0", "x.weight"])], "t.safetensors"),
+      new File(["PK"], "t.npz"),
+      new File(["nc: 3"], "m.yaml"),
+      new File(["?"], "photo.jpg"),
+    ]);
+    expect(names(weights)).toEqual(["w.safetensors"]);
+    expect(names(traces)).toEqual(["t.safetensors", "t.npz"]);
+    expect(names(configurations)).toEqual(["m.yaml"]);
+    expect(names(pictures)).toEqual(["photo.jpg"]);
+  });
+
+  it("that are no safetensors are refused by what is wrong", async () => {
+    const one = (content: string | Uint8Array<ArrayBuffer>): Promise<unknown> => sortFiles([new File([content], "x.safetensors")]);
+    await expect(one("abc")).rejects.toThrow(/expected a safetensors file, got 3 bytes/);
+    await expect(one(new Uint8Array(9).fill(255))).rejects.toThrow(/a header of \d+ bytes in a file of 9/);
+    await expect(one(new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0, 123]))).rejects.toThrow(
+      /a header that is no JSON/,
+    );
+  });
+});
+
+describe("the address", () => {
+  it("says what differs from the defaults, and is read back", () => {
+    const state = {
+      ...DEFAULTS,
+      view: "graph",
+      open: "model.0~model.2.ma",
+      lesson: 3,
+      apart: -2.5,
+      cell: [3, 4],
+    } as const;
+    const hash = writeHash(state, DEFAULTS);
+    expect(hash).toBe("#view=graph&open=model.0%7Emodel.2.ma&apart=-2.5&lesson=3&cell=3,4");
+    expect(readHash(hash, DEFAULTS)).toEqual(state);
+  });
+
+  it("where it is wrong is as if it were not there", () => {
+    expect(readHash("#view=nothing&lesson=x&cell=1&conf=", DEFAULTS)).toEqual({
+      ...DEFAULTS,
+      cell: undefined,
+    });
+    expect(readHash("#open=", DEFAULTS).open).toBe("");
+  });
+});
