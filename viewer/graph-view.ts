@@ -203,15 +203,12 @@ class GraphPart {
     const rect = shape("rect", { width, height, rx: 6 });
     rect.style.setProperty("--share", `${(55 * share).toFixed(1)}%`);
     const amount = measureText(measure(call, bar), bar);
+    const [title, kind] = [short(call.turn > 1 ? `${name} #${call.turn}` : name), short(call.kind)];
     group.append(
       rect,
-      words(
-        "text",
-        { x: 9, y: 16, class: "part-name" },
-        short(call.turn > 1 ? `${name} #${call.turn}` : name),
-      ),
-      words("text", { x: 9, y: 31, class: "kind" }, short(call.kind)),
-      words("title", {}, `${call.path}: ${call.kind}, ${amount}`),
+      words("text", { x: 9, y: 16, class: "part-name" }, title),
+      words("text", { x: 9, y: 31, class: "kind" }, kind),
+      words("title", {}, `${call.path}: ${call.kind}, output ${shapeText(box.shape)}, ${amount}`),
     );
     if (this.#within[box.n] > 0) {
       group.append(words("text", { x: width - 14, y: 17, class: "fold", "data-fold": box.n }, "+"));
@@ -223,7 +220,6 @@ class GraphPart {
       "data-path": call.path,
       "data-share": share.toFixed(3),
       tabindex: -1,
-      "aria-label": `${name}, ${call.kind}, output ${shapeText(box.shape)}, ${amount}`,
     })) {
       group.setAttribute(key, String(value));
     }
@@ -240,7 +236,6 @@ class GraphPart {
       "data-n": n,
       "data-path": path,
       "aria-expanded": "true",
-      "aria-label": `${path}, ${kind}, open`,
     });
     head.append(
       words("text", { x: 8, y: 14, class: "fold", "data-fold": n }, "−"),

@@ -149,7 +149,6 @@ export class Tree {
         "aria-posinset": siblings.indexOf(call) + 1,
         "aria-expanded": within ? String(open) : undefined,
         "aria-selected": String(n === this.#chosen),
-        "aria-label": `${name}, ${kind}, output ${shape}, ${amount}`,
         tabindex: n === this.#focused ? 0 : -1,
         title: `${path || "the whole network"}: ${kind}`,
       },
