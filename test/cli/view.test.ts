@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startViewer, type Viewer } from "../../src/cli/view.ts";
+import { writeSafetensors } from "../../src/weights/safetensors-write.ts";
 import { PICTURES, runCli, scratchFolder } from "./run-cli.ts";
 
 const root = scratchFolder();
@@ -136,6 +137,66 @@ describe("what is refused", () => {
   });
 });
 
+describe("traces and networks", () => {
+  const told = '<meta name="mobiledetr-network" content=""><meta name="mobiledetr-trace" content="">';
+  const folder = scratchFolder();
+  const trace = join(folder, "t.safetensors");
+  const weights = join(folder, "w.safetensors");
+  const bytes = writeSafetensors([["images", { dtype: "F32", shape: [1], data: new Float32Array(1) }]]);
+
+  beforeAll(() => {
+    mkdirSync(join(folder, "dist/viewer"), { recursive: true });
+    writeFileSync(join(folder, "dist/viewer/index.html"), told);
+    writeFileSync(trace, bytes);
+    writeFileSync(weights, "weights");
+  });
+
+  /** What the page is told, and what is behind an address. */
+  async function served(
+    options: Parameters<typeof startViewer>[0],
+    address: string,
+  ): Promise<[string, string]> {
+    const own = await startViewer({ root: folder, ...options });
+    try {
+      const page = await (await fetch(own.url)).text();
+      const answer = await fetch(new URL(address, own.url));
+      return [
+        page,
+        answer.ok ? Buffer.from(await answer.arrayBuffer()).toString("latin1") : `${answer.status}`,
+      ];
+    } finally {
+      await own.close();
+    }
+  }
+
+  it("a trace, by its ending, is told to the page and served", async () => {
+    const [page, body] = await served({ input: trace }, "/trace");
+    expect(page).toContain(
+      'content="{&quot;name&quot;:&quot;t.safetensors&quot;,&quot;url&quot;:&quot;/trace&quot;}"',
+    );
+    expect(body).toBe(Buffer.from(bytes).toString("latin1"));
+    expect(await served({}, "/trace")).toEqual([told, "404"]);
+  });
+
+  it("a network's weights are a file's or bytes; its YAML is in the page", async () => {
+    const network = { name: "m.yaml", yaml: 'nc: "3"\n', weights };
+    const [page, body] = await served({ network }, "/weights");
+    expect(page).toContain("&quot;yaml&quot;:&quot;nc: \\&quot;3\\&quot;\\n&quot;");
+    expect(page).not.toContain(folder);
+    expect(body).toBe("weights");
+    const generated = { name: "MobileNetV4HybridMedium", weights: new TextEncoder().encode("made") };
+    expect((await served({ network: generated }, "/weights"))[1]).toBe("made");
+    expect((await served({}, "/weights"))[1]).toBe("404");
+  });
+
+  it("a trace that is missing or none is refused before it listens", async () => {
+    await expect(startViewer({ root: folder, input: join(folder, "no.npz") })).rejects.toThrow(
+      /no such file/,
+    );
+    await expect(startViewer({ root: folder, input: weights })).rejects.toThrow(/w\.safetensors/);
+  });
+});
+
 describe.runIf(existsSync(fileURLToPath(new URL("../../dist/viewer/index.html", import.meta.url))))(
   "mobiledetr view",
   () => {
@@ -158,6 +219,20 @@ describe.runIf(existsSync(fileURLToPath(new URL("../../dist/viewer/index.html", 
     it("refuses a port that is none as wrong usage, and a missing picture as a failure", async () => {
       expect((await runCli(["view", "--port", "65536"])).code).toBe(2);
       expect((await runCli(["view", "none.jpg", "--no-open"])).code).toBe(1);
+    });
+
+    it("refuses weights that are missing or needed, and a gain without generated ones", async () => {
+      const { code, stderr } = await runCli(["view", "--weights", "none.safetensors", "--no-open"]);
+      expect([code, stderr]).toEqual([1, expect.stringContaining("none.safetensors: expected")]);
+      const needed = await runCli(["view", "--model", "MobileNetV4ConvLarge", "--no-open"]);
+      expect([needed.code, needed.stderr]).toEqual([2, expect.stringContaining("expected weights")]);
+      expect((await runCli(["view", "--attention-gain", "2", "--no-open"])).code).toBe(2);
+    });
+
+    it("serves generated weights of a network that is named", async () => {
+      const words = ["view", "--model", "MobileNetV4ConvSmall", "--weights", "seed:3", "--no-open"];
+      const { code, stdout } = await runCli(words, { signalOn: { output: /http:.*\n/, signal: "SIGINT" } });
+      expect([code, stdout]).toEqual([130, expect.stringMatching(/^http:/)]);
     });
   },
 );

@@ -143,6 +143,52 @@ describe("the map", () => {
   });
 });
 
+describe("why, for every kind of layer", () => {
+  it("sums to the number that the page shows, or leads to the part that made it", async () => {
+    const pipeline = new Pipeline({ fuse: false, imgsz: IMGSZ, threads: 1 });
+    const lineage = lineageOf(pipeline.model as never, [1, 3, IMGSZ, IMGSZ]);
+    await pipeline.close();
+    const kinds = new Map(
+      lineage.calls.map(({ kind, path, outputs }) => [kind, { path, shape: outputs[0]?.shape ?? [] }]),
+    );
+    expect(kinds.size).toBe(23); // of the default network
+    const led: string[] = [];
+    for (const [kind, { path, shape }] of kinds) {
+      if (path === "") continue; // the model itself gives the head's
+      const index = shape.map((size) => Math.floor(size / 2));
+      const flat = index.slice(0, -2).reduce((n, i, axis) => n * shape[axis] + i, 0);
+      await follow(`#view=maps&layer=${path}&channel=${flat}&cell=${index.slice(-2)}`);
+      await page.waitForFunction(
+        ([layer, key]) =>
+          document.querySelector(".layer-head .path")?.textContent?.startsWith(`${layer} `) &&
+          document.querySelector<HTMLElement>("#why")?.dataset.index === key,
+        [path, index.join()],
+      );
+      const { stored, value, total, origin } = await page.evaluate(() => {
+        const why = document.querySelector<HTMLElement>("#why");
+        const data = why?.dataset ?? {};
+        return {
+          stored: Number(data.stored),
+          value: data.value === "" ? undefined : Number(data.value),
+          total: Number(data.total),
+          origin: document.querySelector("#origin")?.textContent ?? undefined,
+        };
+      });
+      expect(await page.getAttribute("#probe", "data-value"), kind).toBe(String(stored));
+      if (value === undefined) {
+        expect(origin, kind).toBeDefined();
+        led.push(kind);
+      } else {
+        // Double precision against single: of sums of up to 1,152 products of a size about 1.
+        expect(Math.abs(value - stored), kind).toBeLessThan(2e-4 * Math.max(1, Math.abs(stored)));
+        expect(Number.isFinite(total), kind).toBe(true);
+      }
+    }
+    expect(led).toContain("RepC3");
+    expect(led).not.toContain("Conv2d");
+  });
+});
+
 describe("the receptive field", () => {
   it("under the arithmetic is what the graph says, and the whole picture behind attention", async () => {
     const pipeline = new Pipeline({ fuse: false, imgsz: IMGSZ, threads: 1 });
