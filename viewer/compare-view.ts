@@ -185,7 +185,7 @@ class ComparePart {
       this.#first.disabled = apart.length === 0;
       this.#list.replaceChildren(...(this.#only ? apart : compared).map((row) => this.#row(row)));
     }
-    const chosen = rows.find(({ name }) => name === state.diff);
+    const chosen = rows.find(({ names }) => names.includes(state.diff));
     for (const row of this.#list.children as HTMLCollectionOf<HTMLElement>) {
       const own = row.dataset.name === chosen?.name;
       row.setAttribute("aria-selected", String(own));

@@ -96,7 +96,7 @@ export function compareWith(recording: Recording, other: Other): CompareRecord {
 }
 
 function rowOf(other: Other, ours: Numbers, ref: TensorRef, n: number, names: readonly string[]): CompareRow {
-  const base = { n, ref, name: names[0] };
+  const base = { n, ref, name: names[0], names };
   const theirs = other.numbers(ref, names);
   if (!theirs) return { ...base, status: "absent" };
   const { numbers, positions, name } = theirs;

@@ -94,8 +94,9 @@ export interface CompareRow {
   readonly ref: TensorRef;
   /** The call that gave it. */
   readonly n: number;
-  /** Its name in a trace. */
+  /** Its name in the trace, and all that it may have: those of containers whose output it is, too. */
   readonly name: string;
+  readonly names: readonly string[];
   /** "absent": the other has none; "shape": one of another shape. */
   readonly status: "equal" | "apart" | "absent" | "shape";
   /** Greatest distance, its flat position, and the other's standard deviation. */
