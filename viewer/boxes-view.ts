@@ -1,6 +1,6 @@
 /** The decoder: boxes after each layer, the trail of one query, what it looked at, and the threshold. */
 import { bestOf, type Found, findBoxes } from "./boxes.ts";
-import { el, short, slider } from "./dom.ts";
+import { el, setControl, short, slider } from "./dom.ts";
 import { CLASS_COLOURS, LEVEL_COLOURS, paintLabel, paintPhoto } from "./paint.ts";
 import type { App, Shown } from "./view.ts";
 
@@ -130,6 +130,8 @@ class BoxesPart {
     const q = this.#chosen();
     const seen = this.#seen();
     const { scores, classes, layers } = this.#found;
+    setControl(this.root, "stage", stage);
+    setControl(this.root, "threshold", this.#app.state.threshold);
     this.#number.value = q < 0 ? "" : String(q);
     this.#count.textContent = seen.length === 1 ? "1 box" : `${seen.length} boxes`;
     this.#count.dataset.count = String(seen.length);

@@ -1,6 +1,6 @@
 /** A run beside another: PyTorch's trace, another runtime's, another picture's; tensor by tensor, and side by side. */
 import { compareDetail, type Detail } from "./compare-detail.ts";
-import { el, shapeText, short, slider } from "./dom.ts";
+import { el, setControl, shapeText, short, slider } from "./dom.ts";
 import { planesOf } from "./paint.ts";
 import type { CompareRecord, CompareRow } from "./protocol.ts";
 import type { App, Shown } from "./view.ts";
@@ -169,6 +169,7 @@ class ComparePart {
   update(): void {
     const { state } = this.#app;
     const { rows } = this.#record;
+    setControl(this.root, "apart", state.apart);
     const drawn = `${state.apart}/${this.#only}`;
     if (drawn !== this.#drawn) {
       this.#drawn = drawn;

@@ -39,6 +39,19 @@ export function choice(
   return el("label", { class: "field" }, el("span", {}, label), select);
 }
 
+/** How sliders show their values. */
+const SHOWN = new WeakMap<Element, (value: number) => string>();
+
+/** Sets a control that {@link choice} or {@link slider} made to what the state says, where something else changed that. */
+export function setControl(root: ParentNode, id: string, value: string | number): void {
+  const control = root.querySelector<HTMLInputElement | HTMLSelectElement>(`#${id}`);
+  if (!control || control.value === String(value)) return;
+  control.value = String(value);
+  const output = root.querySelector(`output[for="${id}"]`);
+  const show = SHOWN.get(control);
+  if (output && show) output.textContent = show(Number(control.value));
+}
+
 /** A labelled slider with its value beside it. */
 export function slider(
   label: string,
@@ -60,6 +73,7 @@ export function slider(
       change(input.valueAsNumber);
     },
   });
+  SHOWN.set(input, show);
   return el("label", { class: "field wide" }, el("span", {}, label), input, output);
 }
 

@@ -1,6 +1,6 @@
 /** The network as a map: boxes that unfold, how data goes between them with its shape, coloured by what they cost. */
 import type { Lineage } from "../src/inspect/index.ts";
-import { byId, choice, el, shapeText } from "./dom.ts";
+import { choice, el, setControl, shapeText } from "./dom.ts";
 import { type Flow, type FlowBox, flowOf } from "./flow.ts";
 import { type FlowLayout, layOut, type Place } from "./flow-layout.ts";
 import { BARS, measure, measureText } from "./measure.ts";
@@ -117,7 +117,7 @@ class GraphPart {
         this.#reveal();
       }
     }
-    byId<HTMLSelectElement>("graph-bar").value = state.bar;
+    setControl(this.root, "graph-bar", state.bar);
     this.#mark();
     this.#describe();
   }

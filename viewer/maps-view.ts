@@ -1,5 +1,5 @@
 /** Feature maps as a grid, one of them large with a probe, and the arithmetic of the cell that was chosen. */
-import { choice, el, exact, shapeText, short } from "./dom.ts";
+import { choice, el, exact, setControl, shapeText, short } from "./dom.ts";
 import { type Moments, momentsOf } from "./moments.ts";
 import {
   contextOf,
@@ -199,6 +199,7 @@ class MapsPart {
 
   update(): void {
     const { state } = this.#app;
+    setControl(this.root, "order", state.order);
     const drawn = `${state.order}/${this.#all}/${this.#together}`;
     if (drawn !== this.#drawn) {
       this.#drawn = drawn;

@@ -335,6 +335,22 @@ describe("the lesson", () => {
     await own.close();
   });
 
+  it("moves the controls of a view with it", async () => {
+    await follow("#view=boxes&lesson=12");
+    await page.waitForFunction(
+      () => document.querySelector("#lesson h2")?.textContent === "Step by step to the box",
+    );
+    for (const [look, stage, text] of [
+      [0, "0", "as selected"],
+      [1, "3", "after layer 3 of 3"],
+    ] as const) {
+      await page.click(`.look[data-look='${look}']`);
+      expect(await page.inputValue("#stage")).toBe(stage);
+      expect(await page.textContent("output[for=stage]")).toBe(text);
+    }
+    await page.click("#leave-lesson");
+  });
+
   it("a link to a chapter opens it, on a phone above the view", async () => {
     const own = await openViewer(browser, host, `#view=boxes&lesson=11&query=0&stage=1&${SIZE}`, { said });
     await own.waitForFunction(
