@@ -9,6 +9,7 @@
  */
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateSync } from "node:zlib";
 import { build } from "esbuild";
@@ -38,6 +39,16 @@ function embeddedWorker(packed) {
   };
 }
 
+/** In the script that is embedded: WebAssembly modules are what the page gives it (`worker-script.browser.ts`). */
+const givenModules = {
+  name: "given-modules",
+  setup(bundling) {
+    bundling.onLoad({ filter: /\.wasm$/ }, ({ path }) => ({
+      contents: `export default self.mobiledetrModules.${basename(path, ".wasm")};`,
+    }));
+  },
+};
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -59,7 +70,7 @@ const worker = await build({
   entryPoints: ["src/detector/worker.browser.ts"],
   format: "iife",
   write: false,
-  plugins: [embeddedWorker(""), seams],
+  plugins: [embeddedWorker(""), givenModules, seams],
 });
 const [{ text: script }] = worker.outputFiles;
 

@@ -4,6 +4,8 @@
  * allows no `blob:` workers give the address of `worker.js` instead, a module with others beside it.
  */
 import packed from "embedded:worker";
+import jpeg from "../../../build/jpeg.wasm";
+import kernels from "../../../build/kernels.wasm";
 import { decodeBase64 } from "../../base64.ts";
 import { describe, MobileDetrError, messageOf } from "../../errors.ts";
 import { inflateZlib } from "../../inflate.ts";
@@ -17,7 +19,9 @@ function scriptUrl(): string {
   if (packed === "") return self.location.href; // in the script itself, which does not hold itself
   if (blobUrl === undefined) {
     const script = inflateZlib(decodeBase64(packed), MAX_SCRIPT_BYTES) as Uint8Array<ArrayBuffer>;
-    blobUrl = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+    // The modules are here anyway: the script reads them from where this puts them, and holds none itself.
+    const modules = `self.mobiledetrModules=${JSON.stringify({ jpeg, kernels })};`;
+    blobUrl = URL.createObjectURL(new Blob([modules, script], { type: "text/javascript" }));
   }
   return blobUrl;
 }
