@@ -1,18 +1,17 @@
 /** The network as a map: boxes that unfold, how data goes between them with its shape, coloured by what they cost. */
 import type { Lineage } from "../src/inspect/index.ts";
-import { choice, el, setControl, shapeText } from "./dom.ts";
-import { type Flow, type FlowBox, flowOf } from "./flow.ts";
-import { type FlowLayout, layOut, type Place } from "./flow-layout.ts";
-import { BARS, measure, measureText } from "./measure.ts";
+import { choice, el, setControl } from "./dom.ts";
+import { type Flow, flowOf } from "./flow.ts";
+import { type FlowLayout, layOut } from "./flow-layout.ts";
+import { graphCard } from "./graph-card.ts";
+import { drawGraph } from "./graph-drawing.ts";
+import { BARS, measureText } from "./measure.ts";
 import type { CallRecord } from "./protocol.ts";
 import type { State } from "./state.ts";
-import { lessonOf } from "./teach.ts";
 import type { App, Shown } from "./view.ts";
 
-const SVG = "http://www.w3.org/2000/svg";
 const ZOOMS = [0.4, 0.55, 0.7, 0.85, 1, 1.25, 1.6, 2] as const;
 const LEAST_LEGIBLE = 0.7;
-const NAME_LETTERS = 19; // that fit a box
 
 /** The view. */
 export function graphView(app: App): Shown {
@@ -134,33 +133,16 @@ class GraphPart {
     const before = keepPlace ? this.#topOf(this.#app.call.n) : undefined;
     this.#flow = flowOf(this.#lineage, (n) => open.has(this.#name(n)));
     const parents = this.#lineage.calls.map(({ parent }) => parent);
-    const { boxes, edges, frames } = this.#flow;
     const layout = layOut(this.#flow, this.#shapes, parents, this.#app.run.record.imgsz[0]);
     this.#layout = layout;
-    const svg = shape("svg", {
-      viewBox: `0 0 ${layout.width} ${layout.height}`,
-      role: "group",
-      "aria-label":
-        "Map of the network. Arrow keys go from part to part, right unfolds, left folds, Enter chooses.",
+    const { svg, most } = drawGraph({
+      flow: this.#flow,
+      layout,
+      calls: this.#calls,
+      within: this.#within,
+      bar,
     });
-    svg.append(arrowHead());
-    for (const { x, title } of layout.columns)
-      svg.append(words("text", { x, y: 22, class: "column", "text-anchor": "middle" }, title));
-    const most = Math.max(
-      1e-12,
-      ...boxes.map(({ kind, n }) => (kind === "call" ? measure(this.#calls[n], bar) : 0)),
-    );
-    for (const [i, { n }] of frames.entries()) if (n !== 0) svg.append(this.#frame(n, layout.frames[i]));
-    for (const [e, { path }] of layout.lines.entries()) {
-      const { from, to } = edges[e];
-      svg.append(shape("path", { d: path, class: "flow", "data-from": from, "data-to": to }));
-    }
-    for (const [i, box] of boxes.entries()) svg.append(this.#box(box, i, layout.boxes[i], most));
-    for (const [e, { label }] of layout.lines.entries()) {
-      const text = edges[e].shape.slice(edges[e].shape.length > 2 ? 1 : 0).join("×");
-      svg.append(words("text", { x: label[0], y: label[1], class: "edge", "text-anchor": "middle" }, text));
-    }
-    this.#svg = svg as SVGSVGElement;
+    this.#svg = svg;
     this.#scroll.replaceChildren(svg);
     this.#size();
     this.#legend.replaceChildren(
@@ -173,76 +155,6 @@ class GraphPart {
       if (after !== undefined) this.#scroll.scrollTop += after - before;
     }
     if (focused) this.#focusOn(focused);
-  }
-
-  #box(box: FlowBox, i: number, { x, y, width, height }: Place, most: number): SVGElement {
-    const { bar } = this.#app.state;
-    const group = shape("g", { class: `box ${box.kind}`, "data-i": i, transform: `translate(${x} ${y})` });
-    if (box.kind !== "call") {
-      const round = box.kind === "operator" ? height / 2 : 6;
-      group.append(
-        shape("rect", { width, height, rx: round }),
-        words(
-          "text",
-          { x: width / 2, y: height / 2 + 5, "text-anchor": "middle" },
-          box.kind === "input" ? "the picture" : box.name,
-        ),
-      );
-      group.setAttribute("role", "img");
-      group.setAttribute(
-        "aria-label",
-        `${box.kind === "input" ? "the picture" : box.name}, ${shapeText(box.shape)}`,
-      );
-      return group;
-    }
-    const call = this.#calls[box.n];
-    const around = this.#calls[box.frame]?.path ?? "";
-    const name =
-      around && call.path.startsWith(`${around}.`) ? call.path.slice(around.length + 1) : call.path;
-    const share = Math.sqrt(measure(call, bar) / most);
-    const rect = shape("rect", { width, height, rx: 6 });
-    rect.style.setProperty("--share", `${(55 * share).toFixed(1)}%`);
-    const amount = measureText(measure(call, bar), bar);
-    const [title, kind] = [short(call.turn > 1 ? `${name} #${call.turn}` : name), short(call.kind)];
-    group.append(
-      rect,
-      words("text", { x: 9, y: 16, class: "part-name" }, title),
-      words("text", { x: 9, y: 31, class: "kind" }, kind),
-      words("title", {}, `${call.path}: ${call.kind}, output ${shapeText(box.shape)}, ${amount}`),
-    );
-    if (this.#within[box.n] > 0) {
-      group.append(words("text", { x: width - 14, y: 17, class: "fold", "data-fold": box.n }, "+"));
-      group.setAttribute("aria-expanded", "false");
-    }
-    for (const [key, value] of Object.entries({
-      role: "button",
-      "data-n": box.n,
-      "data-path": call.path,
-      "data-share": share.toFixed(3),
-      tabindex: -1,
-    })) {
-      group.setAttribute(key, String(value));
-    }
-    return group;
-  }
-
-  #frame(n: number, { x, y, width, height, level }: Place & { level: number }): SVGElement {
-    const { path, kind } = this.#calls[n];
-    const group = shape("g", { class: "frame", transform: `translate(${x} ${y})`, "data-level": level % 2 });
-    const head = shape("g", {
-      class: "frame-head",
-      role: "button",
-      tabindex: -1,
-      "data-n": n,
-      "data-path": path,
-      "aria-expanded": "true",
-    });
-    head.append(
-      words("text", { x: 8, y: 14, class: "fold", "data-fold": n }, "−"),
-      words("text", { x: 22, y: 14, class: "part-name" }, `${path} ${kind}`),
-    );
-    group.append(shape("rect", { width, height, rx: 9 }), head);
-    return group;
   }
 
   /** Marks what is chosen, and the lines that come to it and go from it. */
@@ -272,44 +184,13 @@ class GraphPart {
 
   #describe(): void {
     const { call } = this.#app;
-    const { bar } = this.#app.state;
     if (call.n === 0) {
       this.#card.replaceChildren(el("p", { class: "soft" }, "Choose a part of the map."));
       return;
     }
-    const within = this.#within[call.n];
     const open = openNames(this.#app.state).includes(this.#name(call.n));
-    const button = (text: string, id: string, act: () => void): HTMLElement =>
-      el("button", { type: "button", class: "button quiet", id, onclick: act }, text);
-    this.#card.replaceChildren(
-      el("h2", { class: "path" }, call.path, " ", el("em", {}, call.kind)),
-      el("p", {}, lessonOf(call.kind).what),
-      el(
-        "dl",
-        { class: "facts" },
-        ...call.inputs.map((ref) =>
-          el("div", {}, el("dt", {}, "Comes in"), el("dd", {}, el("code", {}, shapeText(ref.shape)))),
-        ),
-        ...call.outputs.map((ref) =>
-          el("div", {}, el("dt", {}, "Goes out"), el("dd", {}, el("code", {}, shapeText(ref.shape)))),
-        ),
-        ...BARS.map(([key, title]) =>
-          el(
-            "div",
-            { class: key === bar ? "now" : "" },
-            el("dt", {}, title),
-            el("dd", {}, measureText(measure(call, key), key)),
-          ),
-        ),
-      ),
-      el(
-        "div",
-        { class: "controls" },
-        button("Its card", "graph-layer", () => this.#app.set({ view: "layer" })),
-        button("Its maps", "graph-maps", () => this.#app.set({ view: "maps" })),
-        within > 0 && button(open ? "Fold" : "Unfold", "graph-fold", () => this.#toggle(call.n)),
-      ),
-    );
+    const fold = this.#within[call.n] > 0 ? { open, toggle: () => this.#toggle(call.n) } : undefined;
+    this.#card.replaceChildren(...graphCard(this.#app, fold));
   }
 
   #parts(): SVGElement[] {
@@ -431,36 +312,4 @@ class GraphPart {
     this.#svg.style.width = `${this.#widthAt(this.#scale)}px`;
     this.#zoom.textContent = `${Math.round(this.#scale * 100)} %`;
   }
-}
-
-function short(text: string): string {
-  return text.length > NAME_LETTERS ? `${text.slice(0, NAME_LETTERS - 1)}…` : text;
-}
-
-function shape(tag: string, attributes: Readonly<Record<string, unknown>>): SVGElement {
-  const element = document.createElementNS(SVG, tag) as SVGElement;
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  return element;
-}
-
-function words(tag: string, attributes: Readonly<Record<string, unknown>>, text: string): SVGElement {
-  const element = shape(tag, attributes);
-  element.textContent = text;
-  return element;
-}
-
-function arrowHead(): SVGElement {
-  const marker = shape("marker", {
-    id: "arrow",
-    viewBox: "0 0 8 8",
-    refX: 7,
-    refY: 4,
-    markerWidth: 7,
-    markerHeight: 7,
-    orient: "auto",
-  });
-  marker.append(shape("path", { d: "M0 0.5L8 4L0 7.5z", class: "arrow" }));
-  const defs = shape("defs", {});
-  defs.append(marker);
-  return defs;
 }
