@@ -1,6 +1,8 @@
 /** Feature maps as a grid, one of them large with a probe, and the arithmetic of the cell that was chosen. */
 import { choice, el, exact, setControl, shapeText, short } from "./dom.ts";
-import { type Moments, momentsOf } from "./moments.ts";
+import { later } from "./later.ts";
+import { MapGrid } from "./map-grid.ts";
+import { PlaneMoments } from "./moments.ts";
 import {
   contextOf,
   indexOf,
@@ -16,8 +18,6 @@ import type { State } from "./state.ts";
 import type { App, Shown } from "./view.ts";
 import { whyPanel } from "./why-panel.ts";
 
-const MOST = 64; // maps drawn before more are asked for
-const TILE_PX = 160; // a tile is about this large on a dense screen
 const ZOOM_PX = 720; // longest side of the large map
 
 /** The view. */
@@ -52,9 +52,8 @@ class MapsPart {
   readonly #output: number;
   readonly #ref: TensorRef;
   readonly #numbers: Numbers;
-  readonly #moments: readonly Moments[];
-  readonly #grid = el("div", { class: "grid", role: "listbox", "aria-label": "Channels" });
-  readonly #more = el("button", { type: "button", class: "button quiet" }, "Show all");
+  readonly #moments: PlaneMoments;
+  readonly #grid: MapGrid;
   readonly #large = el("canvas", {
     class: "large",
     id: "map",
@@ -74,9 +73,7 @@ class MapsPart {
   });
   readonly #legend = el("div", { class: "ends" });
   readonly #why: ReturnType<typeof whyPanel>;
-  #all = false;
-  #together = false;
-  #drawn = "";
+  #drop: () => void = () => {};
   #opacity = 0.65;
   #scale = 1;
 
@@ -86,8 +83,10 @@ class MapsPart {
     this.#output = output;
     this.#ref = ref;
     this.#numbers = numbers;
-    this.#moments = momentsOf(numbers);
+    this.#moments = new PlaneMoments(numbers);
+    this.#grid = new MapGrid(numbers, this.#moments, (plane) => app.set({ plane }));
     this.#why = whyPanel(app, call, output);
+    [this.#over.width, this.#over.height] = [app.run.photo.width, app.run.photo.height]; // its shape, until it is painted
     this.root = el("div", { class: "maps" });
     this.#build();
   }
@@ -124,26 +123,15 @@ class MapsPart {
       const together = el("input", {
         type: "checkbox",
         id: "together",
-        onchange: () => {
-          this.#together = together.checked;
-          this.#drawn = "";
-          this.update();
-        },
+        onchange: () => this.#grid.update(this.#app.state, this.#plane, { together: together.checked }),
       });
       controls.append(
         el("label", { class: "field check" }, together, el("span", {}, "one range of colours for all")),
       );
     }
-    this.#more.addEventListener("click", () => {
-      this.#all = true;
-      this.#drawn = "";
-      this.update();
-    });
-    this.#grid.addEventListener("click", (event) => {
-      const cell = (event.target as HTMLElement).closest<HTMLElement>("[data-plane]");
-      if (cell) set({ plane: Number(cell.dataset.plane) });
-    });
-    this.#grid.addEventListener("keydown", (event) => this.#gridKey(event));
+    this.#grid.more.addEventListener("click", () =>
+      this.#grid.update(this.#app.state, this.#plane, { all: true }),
+    );
     this.#large.addEventListener("pointermove", (event) => this.#tell(this.#cellAt(event)));
     this.#large.addEventListener("pointerleave", () => this.#tell());
     this.#large.addEventListener("click", (event) => set({ cell: this.#cellAt(event) }));
@@ -187,7 +175,7 @@ class MapsPart {
       );
     this.root.append(
       el("div", { class: "side" }, zoom, this.#why.root, over),
-      el("section", { class: "channels" }, controls, this.#grid, this.#more),
+      el("section", { class: "channels" }, controls, this.#grid.root, this.#grid.more),
     );
     if (count === 1) this.root.classList.add("single");
   }
@@ -200,70 +188,21 @@ class MapsPart {
   update(): void {
     const { state } = this.#app;
     setControl(this.root, "order", state.order);
-    const drawn = `${state.order}/${this.#all}/${this.#together}`;
-    if (drawn !== this.#drawn) {
-      this.#drawn = drawn;
-      this.#drawGrid(state.order);
-    }
-    for (const tile of this.#grid.children) {
-      const own = Number((tile as HTMLElement).dataset.plane) === this.#plane;
-      tile.setAttribute("aria-selected", String(own));
-      (tile as HTMLElement).tabIndex = own ? 0 : -1;
-    }
-    if (!this.#grid.querySelector("[tabindex='0']"))
-      (this.#grid.firstElementChild as HTMLElement | null)?.setAttribute("tabindex", "0");
     this.#drawLarge();
-    this.#drawOver();
+    this.#drop();
+    this.#drop = later([() => this.#drawOver()]);
     const { cell } = state;
     const index = cell && indexOf(this.#ref.shape, this.#plane, cell[0], cell[1]);
     const valid = index && placeOf(this.#ref.shape, index) ? index : undefined;
     this.#index.value = valid ? valid.join(", ") : "";
     this.#tell();
     this.#why.update(valid);
-  }
-
-  #drawGrid(order: State["order"]): void {
-    const sorted = [...this.#moments];
-    if (order === "variance") sorted.sort((a, b) => b.variance - a.variance);
-    if (order === "mean") sorted.sort((a, b) => b.mean - a.mean);
-    const shown = this.#all ? sorted : sorted.slice(0, MOST);
-    const all = this.#together
-      ? {
-          min: Math.min(...sorted.map((one) => one.range.min)),
-          max: Math.max(...sorted.map((one) => one.range.max)),
-        }
-      : undefined;
-    const { height, width } = planesOf(this.#numbers.shape);
-    const every = Math.max(1, Math.floor(Math.max(height, width) / TILE_PX));
-    this.#more.hidden = shown.length === sorted.length;
-    this.#more.textContent = `Show all ${sorted.length}`;
-    this.#grid.hidden = sorted.length === 1;
-    if (sorted.length === 1) return;
-    this.#grid.replaceChildren(
-      ...shown.map(({ plane, mean, variance, range }) => {
-        const canvas = el("canvas", { "aria-hidden": "true" });
-        paintPlane(canvas, planeOf(this.#numbers, plane), all ?? range, every);
-        const label = `Channel ${plane}: mean ${short(mean, 3)}, deviation ${short(Math.sqrt(variance), 3)}`;
-        return el(
-          "div",
-          {
-            role: "option",
-            class: "tile",
-            "data-plane": plane,
-            "aria-label": label,
-            title: label,
-            tabindex: -1,
-          },
-          canvas,
-          el("span", {}, String(plane)),
-        );
-      }),
-    );
+    this.#grid.update(state, this.#plane); // the last, for what is in sight of it is known when all else has its size
   }
 
   #drawLarge(): void {
     const plane = planeOf(this.#numbers, this.#plane);
-    const range = this.#moments[this.#plane].range;
+    const range = this.#moments.of(this.#plane).range;
     const small = document.createElement("canvas");
     paintPlane(small, plane, range);
     this.#scale = Math.max(1, Math.floor(ZOOM_PX / Math.max(plane.width, plane.height)));
@@ -341,31 +280,6 @@ class MapsPart {
     );
     if (place) this.#app.set({ plane: place.plane, cell: [place.row, place.column] });
     else this.#index.reportValidity();
-  }
-
-  #gridKey(event: KeyboardEvent): void {
-    const tiles = [...this.#grid.children] as HTMLElement[];
-    const at = tiles.indexOf(document.activeElement as HTMLElement);
-    if (at < 0) return;
-    const columns = tiles.filter(({ offsetTop }) => offsetTop === tiles[0].offsetTop).length;
-    const steps: Readonly<Record<string, number>> = {
-      ArrowRight: 1,
-      ArrowLeft: -1,
-      ArrowDown: columns,
-      ArrowUp: -columns,
-    };
-    const step = steps[event.key];
-    if (step === undefined) {
-      if (event.key === "Enter" || event.key === " ") {
-        event.preventDefault();
-        this.#app.set({ plane: Number(tiles[at].dataset.plane) });
-      }
-      return;
-    }
-    event.preventDefault();
-    const next = tiles[Math.min(tiles.length - 1, Math.max(0, at + step))];
-    this.#app.set({ plane: Number(next.dataset.plane) });
-    next.focus();
   }
 
   #mapKey(event: KeyboardEvent): void {

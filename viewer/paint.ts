@@ -63,33 +63,34 @@ export function placeOf(
 /** Puts a plane on a canvas, a pixel an element, or of every so many rows and columns one. */
 export function paintPlane(
   canvas: HTMLCanvasElement,
-  plane: Plane,
-  range: Range = rangeOf(plane.data),
+  { data, height, width }: Plane,
+  range: Range = rangeOf(data),
   every = 1,
 ): void {
-  const { data } = every > 1 ? thinned(plane, every) : plane;
-  const [width, height] = [Math.ceil(plane.width / every), Math.ceil(plane.height / every)];
-  canvas.width = width;
-  canvas.height = height;
+  const { min, max } = range;
+  [canvas.width, canvas.height] = [Math.ceil(width / every), Math.ceil(height / every)];
   const context = contextOf(canvas);
-  const image = context.createImageData(width, height);
+  const image = imageOf(canvas.width, canvas.height);
   const pixels = new Uint32Array(image.data.buffer);
-  const scale = range.max > range.min ? (STEPS - 1) / (range.max - range.min) : 0;
-  for (let i = 0; i < pixels.length; i++) {
-    const share = (data[i] - range.min) * scale;
-    pixels[i] = Number.isFinite(data[i])
-      ? RAMP[Math.min(STEPS - 1, Math.max(0, Math.round(share)))]
-      : NOT_FINITE;
+  const scale = max > min ? (STEPS - 1) / (max - min) : 0;
+  let to = 0;
+  for (let row = 0; row < height * width; row += every * width) {
+    for (let at = row; at < row + width; at += every) {
+      const step = (data[at] - min) * scale + 0.5; // without calls: the first maps are painted by code that is not compiled yet
+      if (step >= 0 && step < STEPS) pixels[to++] = RAMP[step | 0];
+      else if (!Number.isFinite(data[at])) pixels[to++] = NOT_FINITE;
+      else pixels[to++] = RAMP[step > 0 ? STEPS - 1 : 0];
+    }
   }
   context.putImageData(image, 0, 0);
 }
 
-function thinned({ data, width, height }: Plane, every: number): Plane {
-  const [rows, columns] = [Math.ceil(height / every), Math.ceil(width / every)];
-  const out = new Float32Array(rows * columns);
-  for (let y = 0, to = 0; y < height; y += every)
-    for (let x = 0; x < width; x += every) out[to++] = data[y * width + x];
-  return { data: out, height: rows, width: columns };
+let lastImage: ImageData | undefined;
+
+/** Pixels to write all of: those of the call before, where they are as many, for the tiles of a grid are of one size. */
+function imageOf(width: number, height: number): ImageData {
+  if (lastImage?.width !== width || lastImage.height !== height) lastImage = new ImageData(width, height);
+  return lastImage;
 }
 
 /** A canvas's context. */

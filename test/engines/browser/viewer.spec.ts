@@ -208,6 +208,56 @@ describe("why", () => {
   });
 });
 
+describe("the grid of maps", () => {
+  /** What a plane is sorted by. */
+  function momentsOf(name: string): { mean: number; variance: number }[] {
+    const { shape, data } = numbersOf(name);
+    const size = shape[2] * shape[3];
+    return Array.from({ length: shape[1] }, (_, plane) => {
+      const own = [...data.subarray(plane * size, (plane + 1) * size)];
+      const mean = own.reduce((sum, x) => sum + x, 0) / size;
+      return { mean, variance: own.reduce((sum, x) => sum + (x - mean) ** 2, 0) / size };
+    });
+  }
+  const planes = (): Promise<(string | null)[]> =>
+    page.locator(".tile").evaluateAll((tiles) => tiles.map((tile) => tile.getAttribute("data-plane")));
+
+  it.each(["mean", "variance"] as const)("is sorted by %s, and every tile says what it is", async (order) => {
+    await follow(`#view=maps&layer=model.0.layer2&order=${order}`);
+    const moments = momentsOf("model.0.layer2");
+    const sorted = [...moments.keys()].sort((a, b) => moments[b][order] - moments[a][order]);
+    await expect.poll(planes).toEqual(sorted.slice(0, 64).map(String));
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll(".tile")].every((tile) => tile.ariaLabel?.includes("deviation")),
+    );
+  });
+
+  it("is painted to its end: what is in sight at once, the rest after it, and what more is asked for", async () => {
+    const blank = (): Promise<number> =>
+      page.locator(".tile canvas").evaluateAll(
+        (tiles) =>
+          (tiles as HTMLCanvasElement[]).filter((tile) => {
+            const [, , , alpha] = tile.getContext("2d")?.getImageData(0, 0, 1, 1).data ?? [];
+            return alpha !== 255;
+          }).length,
+      );
+    await follow("#view=maps&layer=model.0.layer3.uib_0._expand_conv.conv");
+    await expect.poll(async () => (await planes()).length).toBe(64);
+    await expect.poll(blank).toBe(0);
+    await page.click("text=Show all 192");
+    await expect.poll(async () => (await planes()).length).toBe(192);
+    await expect.poll(blank).toBe(0);
+  });
+
+  it("moves with the keyboard", async () => {
+    await follow("#view=maps&layer=model.0.layer2&channel=5");
+    await page.focus(".tile[data-plane='5']");
+    await page.keyboard.press("ArrowRight");
+    expect(page.url()).toContain("channel=6");
+    expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.plane)).toBe("6");
+  });
+});
+
 describe("boxes", () => {
   it("are as many as queries score above the threshold, which moves them live", async () => {
     await follow("#view=boxes");
