@@ -1,6 +1,7 @@
 /** The page: pictures in, views out, and the address that says which. */
 import { attentionView } from "./attention-view.ts";
 import { boxesView } from "./boxes-view.ts";
+import { wireCamera } from "./camera.ts";
 import { Client, type Run } from "./client.ts";
 import { compareView } from "./compare-view.ts";
 import { byId, el, shapeText } from "./dom.ts";
@@ -8,6 +9,7 @@ import { graphView } from "./graph-view.ts";
 import { layerView } from "./layer-view.ts";
 import { LessonPanel } from "./lesson-panel.ts";
 import { mapsView } from "./maps-view.ts";
+import { present } from "./present.ts";
 import type { CallRecord } from "./protocol.ts";
 import { queriesView } from "./queries-view.ts";
 import { type Offered, type OfferedNetwork, Session } from "./session.ts";
@@ -67,6 +69,7 @@ const session = new Session(
   },
   offeredNetwork(),
 );
+let drawn = Promise.resolve(); // what is shown
 const lesson = new LessonPanel({ client, set, fail: failed });
 const tree = new Tree((call) => go(call, STAYING.has(state.view) ? {} : { view: "layer" }));
 
@@ -162,13 +165,10 @@ function show(): void {
   const main = byId("main");
   const head = view === "layer" || view === "maps" ? layerHead(current, call) : undefined;
   main.setAttribute("aria-label", TITLES[view]);
-  const old = main.querySelector(".layer-head");
-  if (head && old && main.lastElementChild === one.root) old.replaceWith(head);
-  else if (head || main.firstElementChild !== one.root) {
-    main.replaceChildren(...(head ? [head] : []), one.root); // not again where it stands: what has the focus would lose it
-  }
   document.title = `${view === "layer" || view === "maps" ? call.path || "the network" : TITLES[view]} – see inside`;
-  void Promise.resolve(one.update()).catch(failed);
+  drawn = present(main, one, head).catch((error) => {
+    if (session.run === current) failed(error); // and not of a picture that another has followed
+  });
 }
 
 /** The input size: chosen by the reader, or that of a trace's images, which cannot be chosen. */
@@ -254,6 +254,7 @@ function wire(offered: readonly Offered[]): void {
       ),
     );
   }
+  wireCamera(byId("camera"), (frame, again) => session.takeFrame(frame, again, () => drawn));
   const file = byId<HTMLInputElement>("file");
   byId("open").addEventListener("click", () => file.click());
   file.addEventListener("change", () => {

@@ -9,6 +9,7 @@ export class Client {
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   readonly #cache = new Map<number, Numbers>();
   #cacheBytes = 0;
+  #runs = 0;
   #next = 0;
 
   constructor(url: URL) {
@@ -42,6 +43,7 @@ export class Client {
 
   /** Runs the network on a picture's bytes, or on the images of the trace that is open. */
   async run(picture?: ArrayBuffer): Promise<RunRecord> {
+    this.#runs++;
     this.#cache.clear();
     this.#cacheBytes = 0;
     return this.ask("run", { picture }, picture ? [picture] : []);
@@ -51,7 +53,9 @@ export class Client {
   async tensor(ref: TensorRef): Promise<Numbers> {
     const known = this.#cache.get(ref.id);
     if (known) return known;
+    const run = this.#runs;
     const numbers = await this.ask("tensor", { tensor: ref.id });
+    if (run !== this.#runs) return numbers; // of the run before: not to be kept as this one's
     this.#cache.set(ref.id, numbers);
     this.#cacheBytes += numbers.data.byteLength;
     for (const [id, { data }] of this.#cache) {

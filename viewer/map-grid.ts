@@ -35,7 +35,7 @@ export class MapGrid {
     this.root.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Draws what has changed. It must be in the page already, for what is in sight is painted before the others. */
+  /** Draws what has changed. Outside of the page, where nothing is in sight yet, all of it at once. */
   update(state: Readonly<State>, plane: number, { all = this.#all, together = this.#together } = {}): void {
     [this.#all, this.#together] = [all, together];
     const drawn = `${state.order}/${all}/${together}`;
@@ -67,7 +67,8 @@ export class MapGrid {
     this.root.replaceChildren(...tiles.map(({ root }) => root));
     const pixels = tiles[0].canvas.clientWidth * devicePixelRatio;
     const every = Math.max(1, Math.floor(width / Math.max(LEAST_PX, pixels))); // more would not be seen
-    const seen = tiles.map(({ root }) => isSeen(root)); // all of them first: layout is done once
+    const outside = !this.root.isConnected;
+    const seen = tiles.map(({ root }) => outside || isSeen(root)); // all of them first: layout is done once
     const fill = ({ root, canvas, plane }: Tile): void => {
       const moments = this.#moments.of(plane);
       paintPlane(canvas, planeOf(this.#numbers, plane), range ?? moments.range, every);

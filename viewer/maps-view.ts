@@ -190,7 +190,8 @@ class MapsPart {
     setControl(this.root, "order", state.order);
     this.#drawLarge();
     this.#drop();
-    this.#drop = later([() => this.#drawOver()]);
+    if (this.root.isConnected) this.#drop = later([() => this.#drawOver()]);
+    else this.#drawOver();
     const { cell } = state;
     const index = cell && indexOf(this.#ref.shape, this.#plane, cell[0], cell[1]);
     const valid = index && placeOf(this.#ref.shape, index) ? index : undefined;
@@ -238,7 +239,7 @@ class MapsPart {
   }
 
   #drawOver(): void {
-    if (!this.#over.isConnected) return;
+    if (!this.root.contains(this.#over)) return;
     const { context } = paintPhoto(this.#over, this.#app.run.photo);
     paintOver(context, planeOf(this.#numbers, this.#plane), { opacity: this.#opacity });
   }

@@ -2,6 +2,7 @@
 import { type Client, Run } from "./client.ts";
 import { count } from "./dom.ts";
 import { sortFiles } from "./files.ts";
+import { isLive } from "./present.ts";
 import type { NetworkChoice, TraceRecord } from "./protocol.ts";
 import type { State } from "./state.ts";
 
@@ -39,6 +40,8 @@ export interface SessionPage {
   readonly budget: number;
 }
 
+const CAMERA = "camera"; // the name of its pictures
+
 /** Height and width in pixels. */
 export type Size = readonly [height: number, width: number];
 
@@ -64,6 +67,8 @@ export class Session {
   #last: Run | undefined;
   /** Without bytes: the images of the trace that is open, which have a size of their own. */
   #picture: { readonly name: string; readonly bytes?: ArrayBuffer; readonly size?: Size } | undefined;
+  #source = ""; // the name of the picture that was asked for last
+  #failed = false; // the last run
   #turn = 0; // of the runs asked for; the answer to an earlier one is dropped
 
   constructor(client: Client, page: SessionPage, network: OfferedNetwork) {
@@ -85,24 +90,42 @@ export class Session {
     return this.#picture?.size;
   }
 
-  /** A picture. */
+  /** A picture. Of several that are asked for in a row the last one holds. */
   async take(name: string, blob: Blob): Promise<void> {
+    this.#source = name;
     try {
       await checkPicture(name, blob);
-      this.#picture = { name, bytes: await blob.arrayBuffer() };
+      const bytes = await blob.arrayBuffer();
+      if (this.#source !== name) return;
+      this.#picture = { name, bytes };
       await this.look();
     } catch (error) {
+      this.#failed = true;
       this.#page.fail(error);
     }
   }
 
   /** A picture by its address. */
   async takeOffered({ name, url }: Offered): Promise<void> {
+    this.#source = name;
     try {
       await this.take(name, new Blob([await fetched(url, "a picture")]));
     } catch (error) {
       this.#page.fail(error);
     }
+  }
+
+  /**
+   * A frame of the camera; `again` for all but the first of a row, `drawn` when its view is there. False ends the row: looking
+   * failed, or another picture was chosen.
+   */
+  async takeFrame(frame: Blob, again: boolean, drawn: () => Promise<void>): Promise<boolean> {
+    if (!again)
+      this.#page.set({ picture: "", query: -1, token: -1 }); // the address cannot bring it back
+    else if (this.#source !== CAMERA) return false;
+    await this.take(CAMERA, frame);
+    await drawn();
+    return this.#source === CAMERA && !this.#failed;
   }
 
   /** Files that were opened or dropped, of whatever kind. */
@@ -145,6 +168,7 @@ export class Session {
       const bytes = await blob.arrayBuffer();
       const record = await this.#client.ask("openTrace", { name, bytes }, [bytes]);
       this.other = { title: name };
+      this.#source = name;
       const size = sizeOf(record);
       this.#page.set({ view, ...(size ? { picture: "", query: -1, token: -1 } : {}) });
       if (size) this.#picture = { name: `the images of ${name}`, size };
@@ -171,12 +195,13 @@ export class Session {
     if (!this.#picture) return;
     const { name, bytes, size } = this.#picture;
     const mine = ++this.#turn;
+    this.#failed = false;
     document.body.setAttribute("aria-busy", "true");
     try {
       const { imgsz } = this.#page.state();
       await this.#load(size ?? [imgsz, imgsz], mine);
       if (mine !== this.#turn) return;
-      this.#page.say("Running, and recording every layer…");
+      if (!isLive()) this.#page.say("Running, and recording every layer…");
       const photo = bytes
         ? await createImageBitmap(new Blob([bytes]), { imageOrientation: "from-image" })
         : await this.#images();
@@ -197,7 +222,9 @@ export class Session {
       );
       document.body.dataset.ready = String(mine);
     } catch (error) {
-      if (mine === this.#turn) this.#page.fail(error);
+      if (mine !== this.#turn) return;
+      this.#failed = true;
+      this.#page.fail(error);
     } finally {
       if (mine === this.#turn) document.body.removeAttribute("aria-busy");
     }

@@ -24,7 +24,10 @@ export function findChromium(): string {
   );
 }
 
-/** Starts it. Root has no sandbox of its own, in a container least of all. */
-export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox", "--disable-gpu"] });
+/** Starts it, with more arguments if need be. Root has no sandbox of its own, in a container least of all. */
+export function launch(...more: readonly string[]): Promise<Browser> {
+  return chromium.launch({
+    executablePath: findChromium(),
+    args: ["--no-sandbox", "--disable-gpu", ...more],
+  });
 }
