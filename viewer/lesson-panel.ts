@@ -101,7 +101,7 @@ export class LessonPanel {
           "×",
         ),
       ),
-      el("h2", { tabindex: -1 }, title),
+      el("h2", { class: "lesson-title", tabindex: -1 }, title),
       ...paragraphs.map((text) => el("p", {}, text)),
       el(
         "ul",
