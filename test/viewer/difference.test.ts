@@ -96,7 +96,8 @@ describe("files", () => {
   });
 
   it("that are no safetensors are refused by what is wrong", async () => {
-    const one = (content: string | Uint8Array<ArrayBuffer>): Promise<unknown> => sortFiles([new File([content], "x.safetensors")]);
+    const one = (content: string | Uint8Array<ArrayBuffer>): Promise<unknown> =>
+      sortFiles([new File([content], "x.safetensors")]);
     await expect(one("abc")).rejects.toThrow(/expected a safetensors file, got 3 bytes/);
     await expect(one(new Uint8Array(9).fill(255))).rejects.toThrow(/a header of \d+ bytes in a file of 9/);
     await expect(one(new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0, 123]))).rejects.toThrow(
