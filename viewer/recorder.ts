@@ -12,7 +12,7 @@ import {
   type TensorStatistics,
 } from "../src/inspect/index.ts";
 import { quirkOf } from "../src/inspect/quirks.ts";
-import { type AnyModule, type Observer, withObserver } from "../src/nn/index.ts";
+import { type AnyModule, modulePaths, type Observer, withObserver } from "../src/nn/index.ts";
 import type { Tensor } from "../src/tensor/index.ts";
 import type { CallRecord, Numbers, Statistics, TensorRef } from "./protocol.ts";
 
@@ -80,8 +80,7 @@ export class Recording {
 
   #run(): void {
     const costs = countCosts(this.#model, [this.#input]);
-    const paths = new Map<AnyModule, string>();
-    for (const [path, module] of this.#model.namedModules()) if (!paths.has(module)) paths.set(module, path);
+    const paths = modulePaths(this.#model);
     const turns = new Map<string, number>();
     const around: { draft: Draft; key: string; calls: number }[] = [];
     let overhead = 0; // milliseconds of recording

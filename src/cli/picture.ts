@@ -19,8 +19,8 @@ import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { INPUT_HELP, loadNetwork, type NamedNetwork, nameNetwork, RUN_OPTIONS } from "./eager-network.ts";
 import { EXIT_DONE } from "./exit-codes.ts";
+import { checkModulePath } from "./module-path.ts";
 import { printable } from "./printable.ts";
-import { suggest } from "./suggest.ts";
 import type { Terminal } from "./terminal.ts";
 
 const KINDS = ["maps", "attention", "sampling"] as const;
@@ -67,7 +67,8 @@ async function picture(args: Arguments, terminal: Terminal): Promise<number> {
   const format = formatFromPath(output);
   const show = args.choice("show", KINDS);
   const named = nameNetwork(args, args.words[0]);
-  checkLayer(named, layer);
+  const paths = [...(named.network as unknown as Module).namedModules()].map(([path]) => path);
+  checkModulePath(layer, { where: "--layer", paths, patterns: false });
   const { images, close } = await loadNetwork(args, named);
   try {
     const image = await draw(args, named, images, layer, show);
@@ -77,19 +78,6 @@ async function picture(args: Arguments, terminal: Terminal): Promise<number> {
   } finally {
     await close();
   }
-}
-
-function checkLayer({ network }: NamedNetwork, layer: string): void {
-  const paths = [...(network as unknown as Module).namedModules()].map(([path]) => path);
-  if (paths.includes(layer)) return;
-  const near = suggest(layer, paths);
-  fail(
-    "argument",
-    "--layer",
-    "a module's path, as layers lists them",
-    layer,
-    near && `did you mean ${near}?`,
-  );
 }
 
 /** Runs to the layer and draws it; for sampling on to the end, for the best query is known there. */

@@ -3,7 +3,8 @@ import { coordinatesOf, numbersOf } from "../conformance/numbers.ts";
 import type { TraceFile } from "../conformance/trace-file.ts";
 import type { Step } from "../inspect/index.ts";
 import { formatShape } from "../tensor/shape.ts";
-import { number, shortName } from "./step-text.ts";
+import { shortName } from "./step-names.ts";
+import { number } from "./step-text.ts";
 import type { Look } from "./terminal.ts";
 
 /** A line for each output and value that the trace has too: equal, or the greatest difference and where it is. */

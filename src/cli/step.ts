@@ -8,9 +8,11 @@ import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { INPUT_HELP, loadNetwork, nameNetwork, RUN_OPTIONS } from "./eager-network.ts";
 import { EXIT_DONE, EXIT_FAILED } from "./exit-codes.ts";
+import { checkModulePath } from "./module-path.ts";
 import { printable } from "./printable.ts";
+import { StepCommands } from "./step-commands.ts";
 import { StepSession } from "./step-session.ts";
-import { checkPattern, sessionError } from "./step-text.ts";
+import { sessionError } from "./step-text.ts";
 import type { Terminal } from "./terminal.ts";
 
 const DEFAULT_COLUMNS = 80;
@@ -49,7 +51,7 @@ async function step(args: Arguments, terminal: Terminal): Promise<number> {
   const begin = (): Steps<unknown> =>
     steps(named.network as unknown as Module<[Tensor], unknown>, images, { breakpoints });
   const paths = [...(named.network as unknown as Module).namedModules()].map(([path]) => path);
-  for (const pattern of breakpoints) checkPattern(pattern, paths);
+  for (const pattern of breakpoints) checkModulePath(pattern, { where: "--break", paths, patterns: true });
   const session = new StepSession(begin, paths, {
     columns: stdout.columns || DEFAULT_COLUMNS, // some pseudo-terminals say 0
     colours: stdout.isTTY === true && !process.env.NO_COLOR,
@@ -61,6 +63,7 @@ async function step(args: Arguments, terminal: Terminal): Promise<number> {
     prompt: PROMPT,
     terminal: interactive,
   });
+  const commands = new StepCommands(session);
   let wrong = 0;
   try {
     const show = (text: string): void => void (text && terminal.print(text));
@@ -68,7 +71,7 @@ async function step(args: Arguments, terminal: Terminal): Promise<number> {
     if (interactive) lines.prompt();
     for await (const line of lines) {
       try {
-        show(await session.execute(line));
+        show(await commands.execute(line));
       } catch (error) {
         if (!(error instanceof MobileDetrError)) throw error;
         wrong++;

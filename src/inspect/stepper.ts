@@ -7,7 +7,7 @@
 import type { Storage } from "../backend/backend.ts";
 import { untrack } from "../backend/scope.ts";
 import { fail } from "../errors.ts";
-import { type AnyModule, type Module, type Observer, withObserver } from "../nn/index.ts";
+import { type AnyModule, type Module, modulePaths, type Observer, withObserver } from "../nn/index.ts";
 import { storagesOf } from "../nn/module.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -81,9 +81,7 @@ export class Stepper implements Observer {
   constructor(model: AnyModule, inputs: readonly unknown[]) {
     this.#model = model;
     this.#inputs = inputs;
-    const paths = new Map<AnyModule, string>();
-    for (const [path, module] of model.namedModules()) if (!paths.has(module)) paths.set(module, path);
-    this.#paths = paths;
+    this.#paths = modulePaths(model);
     const foreign = new Set<Storage>(storagesOf(inputs));
     for (const [, tensor] of model.namedTensors()) foreign.add(tensor.storage);
     this.#foreign = foreign;

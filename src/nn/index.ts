@@ -23,6 +23,7 @@ export {
   type TensorSlot,
 } from "./module.ts";
 export { ModuleList } from "./module-list.ts";
+export { modulePaths } from "./module-paths.ts";
 export {
   type AttentionOptions,
   type AttentionResult,

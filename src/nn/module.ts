@@ -12,6 +12,7 @@ import { withScope } from "../backend/scope.ts";
 import { fail, MobileDetrError } from "../errors.ts";
 import { contiguousStrides } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { modulePaths } from "./module-paths.ts";
 import { currentObserver } from "./observer.ts";
 
 /** A learnt tensor of a module; on the meta backend until it is loaded. */
@@ -78,7 +79,7 @@ export abstract class Module<In extends unknown[] = [Tensor], Out = Tensor> {
       const innermost = thrownBy.get(error) ?? (this as unknown as AnyModule);
       thrownBy.set(error, innermost);
       if (depth > 1) throw error;
-      const path = pathOf(this as unknown as AnyModule, innermost);
+      const path = modulePaths(this as unknown as AnyModule).get(innermost);
       throw path ? new MobileDetrError(error.code, `${path}: ${error.message}`, { cause: error }) : error;
     } finally {
       depth--;
@@ -284,9 +285,4 @@ function join(prefix: string, name: string): string {
 
 function indent(text: string): string {
   return text.replaceAll("\n", "\n  ");
-}
-
-function pathOf(root: AnyModule, module: AnyModule): string {
-  for (const [path, candidate] of root.namedModules()) if (candidate === module) return path;
-  return "";
 }

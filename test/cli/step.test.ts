@@ -142,8 +142,8 @@ describe("step, by lines", () => {
     expect(err).toMatch(/tensor: expected input, got "nothing"/);
     expect(err).toMatch(/got 9 for axis 0 of 1/);
     expect(err).toMatch(/set: expected the one output of a module, behind it/);
-    expect(err).toMatch(/path: expected one of a module.*, got modle\.2 \(did you mean model\.2\?\)/);
-    expect(err).toMatch(/path: expected one of a module.*, got \*\*\.nothing/);
+    expect(err).toMatch(/path: expected a module's path.*, got modle\.2 \(did you mean model\.2\?\)/);
+    expect(err).toMatch(/path: expected a module's path.*, got \*\*\.nothing/);
     expect(err).toMatch(/delete: expected a breakpoint that is there, got x/);
     expect(out.some((line) => line.startsWith("< (the network)"))).toBe(true);
     expect(code).toBe(1);

@@ -14,6 +14,7 @@ import {
   loadStateDict,
   Module,
   ModuleList,
+  modulePaths,
   Parameter,
   ReLU,
   Sequential,
@@ -70,6 +71,14 @@ describe("the tree of a module", () => {
     const seen: string[] = [];
     net.apply((module) => seen.push(module.kind));
     expect(seen).toEqual(["ReLU", "Identity", "Sequential", "ReLU", "Sequential"]);
+  });
+
+  it("gives a module that hangs in two places the first path", () => {
+    const shared = new ReLU();
+    const net = new Sequential({ a: new Sequential([new Identity(), shared]), b: shared });
+    const paths = modulePaths(net as unknown as AnyModule);
+    expect([...paths.values()]).toEqual(["", "a", "a.0", "a.1"]);
+    expect(paths.get(shared as unknown as AnyModule)).toBe("a.1");
   });
 
   it("finds a module by its path, and names the children there are where it does not", () => {
