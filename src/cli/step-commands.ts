@@ -1,6 +1,7 @@
 /** The commands of `mobiledetr step`: which there are, and what a line asks for. */
 import { fail } from "../errors.ts";
-import { tensorAt } from "./step-names.ts";
+import { completeFile, completePath, completeWord } from "./step-complete.ts";
+import { tensorAt, tensorsAt } from "./step-names.ts";
 import type { StepSession } from "./step-session.ts";
 import { showHistogram, showMap, showNames, showStatistics } from "./step-show.ts";
 import { explainElement } from "./step-why.ts";
@@ -10,6 +11,8 @@ import { textTable } from "./text-table.ts";
 interface SessionCommand {
   readonly names: readonly string[];
   readonly argument?: string;
+  /** What Tab offers for the argument. */
+  readonly offers?: "modules" | "breakpoints" | "tensors" | "files";
   readonly help: string;
   readonly run: (session: StepSession, argument: string) => string | Promise<string>;
 }
@@ -26,18 +29,21 @@ const COMMANDS: readonly SessionCommand[] = [
   {
     names: ["goto", "g"],
     argument: "PATH",
+    offers: "modules",
     help: "to a module; * within a part, ** over parts",
     run: (s, path) => s.goTo(path),
   },
   {
     names: ["break", "b"],
     argument: "[PATH]",
+    offers: "modules",
     help: "a breakpoint; without PATH all of them",
     run: (s, path) => s.breakAt(path),
   },
   {
     names: ["delete", "d"],
     argument: "PATH",
+    offers: "breakpoints",
     help: "takes a breakpoint away",
     run: (s, path) => s.unbreak(path),
   },
@@ -47,24 +53,28 @@ const COMMANDS: readonly SessionCommand[] = [
   {
     names: ["print", "p"],
     argument: "[TENSOR[...]]",
+    offers: "tensors",
     help: "numbers, as PyTorch prints them",
     run: (s, name) => tensorAt(s.step, name).tensor.toString(),
   },
   {
     names: ["stats", "s"],
     argument: "[TENSOR[...]]",
+    offers: "tensors",
     help: "least, greatest, mean, deviation, zeros",
     run: (s, name) => showStatistics(s.step, name),
   },
   {
     names: ["hist", "h"],
     argument: "[TENSOR[...]]",
+    offers: "tensors",
     help: "a histogram",
     run: (s, name) => showHistogram(s.step, name, s.looks),
   },
   {
     names: ["map", "m"],
     argument: "[TENSOR[...]]",
+    offers: "tensors",
     help: "a picture: of [C, H, W] the mean of the channels",
     run: (s, name) => showMap(s.step, name, s.looks),
   },
@@ -77,12 +87,14 @@ const COMMANDS: readonly SessionCommand[] = [
   {
     names: ["set"],
     argument: "TENSOR[...] X",
+    offers: "tensors",
     help: "the run goes on with this part of the output at X",
     run: (s, text) => s.set(text),
   },
   {
     names: ["diff"],
     argument: "FILE",
+    offers: "files",
     help: "from here on: how far outputs are from a trace's",
     run: (s, path) => s.diff(path),
   },
@@ -119,15 +131,45 @@ export class StepCommands {
 
   /** Does what a line says; an empty one does what the last move did. What it throws is of code "argument" where the line is wrong. */
   async execute(line: string): Promise<string> {
-    const [word, ...rest] = (line.trim() || this.#last).split(/\s+/);
+    const text = line.trim() || this.#last;
+    const [word] = text.split(/\s/, 1);
     const { names, argument, run } = find(word);
-    const given = rest.join(" ");
+    const given = text.slice(word.length).trim();
     if (given !== "" && argument === undefined)
       fail("argument", word, "nothing behind it", JSON.stringify(given));
     if (given === "" && argument !== undefined && !argument.startsWith("["))
       fail("argument", word, argument, "nothing");
     if (REPEATED.includes(names[0])) this.#last = word;
     return run(this.#session, given);
+  }
+
+  /** What a line may go on as, and the part of it that is being typed. */
+  complete(line: string): [hits: string[], typed: string] {
+    const [, word, blanks, argument] = /^\s*(\S*)(\s*)(.*)$/.exec(line) ?? ["", "", "", ""];
+    if (blanks === "") {
+      const commands = COMMANDS.flatMap((command) =>
+        command.names
+          .filter((name) => name.length > 1)
+          .map((name) => (command.argument === undefined ? name : `${name} `)),
+      );
+      return [completeWord(word, commands), word];
+    }
+    const offers = COMMANDS.find(({ names }) => names.includes(word))?.offers;
+    return [offers === undefined ? [] : this.#offer(offers, argument), argument];
+  }
+
+  #offer(what: NonNullable<SessionCommand["offers"]>, typed: string): string[] {
+    const { paths, breakpoints, place } = this.#session;
+    switch (what) {
+      case "modules":
+        return completePath(typed, paths);
+      case "breakpoints":
+        return completeWord(typed, breakpoints);
+      case "tensors":
+        return completeWord(typed, place ? tensorsAt(place).map(({ name }) => name) : []);
+      case "files":
+        return completeFile(typed);
+    }
   }
 }
 

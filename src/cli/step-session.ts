@@ -20,6 +20,7 @@ export class StepSession {
   #trace: TraceFile | undefined;
   #over = false;
   #ended = false;
+  #interrupted = false;
 
   /** `begin` makes a run of a network with modules at `paths`. */
   constructor(begin: () => Steps<unknown>, paths: readonly string[], looks: SessionLooks) {
@@ -35,7 +36,12 @@ export class StepSession {
     return this.#over;
   }
 
-  /** Where the run stands. Error of code "state" where it has ended. */
+  /** Where the run stands; undefined where it has not begun or has ended. */
+  get place(): Step | undefined {
+    return this.#step;
+  }
+
+  /** {@link place}. Error of code "state" where it has ended. */
   get step(): Step {
     return (
       this.#step ?? fail("state", "step", "a run under way", "one that has ended", "restart it, or quit")
@@ -62,7 +68,7 @@ export class StepSession {
 
   /** From the beginning, with the breakpoints that there are and nothing changed. */
   async restart(): Promise<string> {
-    const { breakpoints } = this.#steps;
+    const { breakpoints } = this;
     await this.#iterator.return();
     this.#step = undefined;
     this.#ended = false;
@@ -76,20 +82,32 @@ export class StepSession {
   async go(move: (step: Step) => void): Promise<string> {
     if (this.#ended) fail("state", "step", "a run under way", "one that has ended", "restart it, or quit");
     if (this.#step) move(this.#step);
+    this.#interrupted = false;
     const { value } = await this.#iterator.next();
     this.#step = value ?? undefined;
-    if (this.#step) return this.where();
+    if (this.#step) return `${this.#interrupted ? "interrupted\n" : ""}${this.where()}`;
     this.#ended = true;
     return "the run has ended: restart or quit";
   }
 
-  /** On to a module. */
-  goTo(path: string): Promise<string> {
+  /** A move that is under way ends at the next module. */
+  interrupt(): void {
+    this.#interrupted = true;
+    this.#steps.interrupt();
+  }
+
+  /** On to a module, which does not come where the run is past it already, or where it never runs. */
+  async goTo(path: string): Promise<string> {
     this.#check(path);
-    return this.go((step) => step.until(path));
+    const text = await this.go((step) => step.until(path));
+    return this.#ended ? `${printable(path)} did not come; ${text}` : text;
   }
 
   // ---- breakpoints ----
+
+  get breakpoints(): readonly string[] {
+    return this.#steps.breakpoints;
+  }
 
   /** Adds one, where a path is given; all that there are. */
   breakAt(path: string): string {
@@ -97,9 +115,8 @@ export class StepSession {
       this.#check(path);
       this.#steps.addBreakpoint(path);
     }
-    const { breakpoints } = this.#steps;
-    return breakpoints.length > 0
-      ? breakpoints.map((pattern) => `  ${printable(pattern)}`).join("\n")
+    return this.breakpoints.length > 0
+      ? this.breakpoints.map((pattern) => `  ${printable(pattern)}`).join("\n")
       : "no breakpoints";
   }
 

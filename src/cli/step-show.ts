@@ -4,18 +4,15 @@ import { fail } from "../errors.ts";
 import { type Step, tensorStatistics } from "../inspect/index.ts";
 import { quirkOf } from "../inspect/quirks.ts";
 import { formatShape } from "../tensor/shape.ts";
-import { heatMap, histogramLine } from "./heat-map.ts";
+import { type HeatMapOptions, heatMap, histogramLine } from "./heat-map.ts";
 import { differences } from "./step-diff.ts";
 import { shortName, tensorAt, tensorsAt } from "./step-names.ts";
 import { describe, number, summary } from "./step-text.ts";
 import type { Look } from "./terminal.ts";
 import { textTable } from "./text-table.ts";
 
-/** How a session writes. */
-export interface SessionLooks {
-  /** Characters in a line. */
-  readonly columns: number;
-  readonly colours: boolean;
+/** How a session writes: heat maps as their options say, and text. */
+export interface SessionLooks extends HeatMapOptions {
   /** Text with a look, or as it is. */
   readonly paint: (look: Look, text: string) => string;
 }

@@ -1,5 +1,4 @@
 /** How `mobiledetr step` writes tensors and numbers. */
-import { messageOf } from "../errors.ts";
 import type { TensorStatistics } from "../inspect/index.ts";
 import { formatShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -31,9 +30,4 @@ export function number(x: number): string {
 /** Nine digits: enough to tell two f32 numbers apart. */
 export function exact(x: number): string {
   return String(Number(x.toPrecision(9)));
-}
-
-/** What a command threw, as a line. */
-export function sessionError(error: unknown): string {
-  return printable(messageOf(error));
 }

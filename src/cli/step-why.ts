@@ -14,10 +14,12 @@ const MOST_TERMS = 8; // that are shown one by one
 /** Explains the element "[0, 3, 1]" or "output[0, 3, 1]", or without an index the greatest. */
 export function explainElement(step: Step, text: string): string {
   const [name, index] = splitIndex(text);
-  const chosen =
-    step.outputs.find((o) => shortName(o.name, step.path) === (name || "output")) ?? step.outputs[0];
-  if (step.phase !== "after" || !chosen)
+  if (step.phase !== "after") {
     fail("argument", "why", "a module behind which the run stands", step.phase, "go on to its end with next");
+  }
+  const names = step.outputs.map((output) => shortName(output.name, step.path));
+  const chosen = step.outputs[name === "" ? 0 : names.indexOf(name)];
+  if (!chosen) return fail("argument", "why", names.join(", "), name);
   const at = index === "" ? greatest(chosen.tensor) : wholeIndex(index, chosen.tensor.shape);
   return whyText(why(step, at, chosen.name), shortName(chosen.name, step.path));
 }

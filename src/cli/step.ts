@@ -1,6 +1,6 @@
 /** `mobiledetr step`: walking through a network on a terminal, or by lines on standard input. */
 import { createInterface } from "node:readline";
-import { MobileDetrError } from "../errors.ts";
+import { MobileDetrError, messageOf } from "../errors.ts";
 import { type Steps, steps } from "../inspect/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -8,15 +8,16 @@ import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { INPUT_HELP, loadNetwork, nameNetwork, RUN_OPTIONS } from "./eager-network.ts";
 import { EXIT_DONE, EXIT_FAILED } from "./exit-codes.ts";
+import { coloursOf } from "./heat-map.ts";
 import { checkModulePath } from "./module-path.ts";
 import { printable } from "./printable.ts";
 import { StepCommands } from "./step-commands.ts";
+import { prompt } from "./step-prompt.ts";
 import { StepSession } from "./step-session.ts";
-import { sessionError } from "./step-text.ts";
+import type { SessionLooks } from "./step-show.ts";
 import type { Terminal } from "./terminal.ts";
 
 const DEFAULT_COLUMNS = 80;
-const PROMPT = "(step) ";
 
 /** `mobiledetr step` */
 export const stepCommand: Command = {
@@ -44,46 +45,52 @@ export const stepCommand: Command = {
 
 async function step(args: Arguments, terminal: Terminal): Promise<number> {
   const named = nameNetwork(args, args.words[0]);
-  const { images, close } = await loadNetwork(args, named);
+  const model = named.network as unknown as Module<[Tensor], unknown>;
+  const paths = [...model.namedModules()].map(([path]) => path);
   const breakpoints = args.list("break") ?? [];
+  for (const pattern of breakpoints) checkModulePath(pattern, { where: "--break", paths, patterns: true });
   const { stdin, stdout } = process;
   const interactive = stdin.isTTY === true && stdout.isTTY === true;
-  const begin = (): Steps<unknown> =>
-    steps(named.network as unknown as Module<[Tensor], unknown>, images, { breakpoints });
-  const paths = [...(named.network as unknown as Module).namedModules()].map(([path]) => path);
-  for (const pattern of breakpoints) checkModulePath(pattern, { where: "--break", paths, patterns: true });
-  const session = new StepSession(begin, paths, {
-    columns: stdout.columns || DEFAULT_COLUMNS, // some pseudo-terminals say 0
-    colours: stdout.isTTY === true && !process.env.NO_COLOR,
-    paint: (look, text) => terminal.paint(look, printable(text)),
-  });
-  const lines = createInterface({
-    input: stdin,
-    output: interactive ? stdout : undefined,
-    prompt: PROMPT,
-    terminal: interactive,
-  });
+  const { images, close } = await loadNetwork(args, named);
+  const begin = (): Steps<unknown> => steps(model, images, { breakpoints, interruptible: interactive });
+  const session = new StepSession(begin, paths, looksOf(terminal));
   const commands = new StepCommands(session);
   let wrong = 0;
-  try {
-    const show = (text: string): void => void (text && terminal.print(text));
-    show(await session.start());
-    if (interactive) lines.prompt();
-    for await (const line of lines) {
-      try {
-        show(await commands.execute(line));
-      } catch (error) {
-        if (!(error instanceof MobileDetrError)) throw error;
-        wrong++;
-        terminal.note(`mobiledetr: ${sessionError(error)}`);
-      }
-      if (session.over) break;
-      if (interactive) lines.prompt();
+  const execute = async (line?: string): Promise<void> => {
+    try {
+      const text = await (line === undefined ? session.start() : commands.execute(line));
+      if (text) terminal.print(text);
+    } catch (error) {
+      if (!(error instanceof MobileDetrError)) throw error;
+      wrong++;
+      terminal.note(`mobiledetr: ${printable(messageOf(error))}`);
     }
-    return wrong > 0 && !interactive ? EXIT_FAILED : EXIT_DONE;
+  };
+  try {
+    if (interactive) return await prompt({ session, commands, stdin, stdout, execute });
+    await execute();
+    for await (const line of createInterface({ input: stdin })) {
+      await execute(line);
+      if (session.over) break;
+    }
+    return wrong > 0 ? EXIT_FAILED : EXIT_DONE;
   } finally {
-    lines.close();
     await session.close();
     await close();
   }
+}
+
+/** As the terminal is at the time: it may be made wider. */
+function looksOf(terminal: Terminal): SessionLooks {
+  const { stdout } = process;
+  return {
+    get columns() {
+      return stdout.columns || DEFAULT_COLUMNS; // some pseudo-terminals say 0
+    },
+    get rows() {
+      return stdout.rows || Number.POSITIVE_INFINITY;
+    },
+    colours: coloursOf(stdout, process.env),
+    paint: (look, text) => terminal.paint(look, printable(text)),
+  };
 }

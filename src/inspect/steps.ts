@@ -23,6 +23,11 @@ export interface StepsOptions {
    * asked for, without them from place to place ("into").
    */
   readonly breakpoints?: readonly string[];
+  /**
+   * Whether {@link Steps.interrupt} can end a move: then the event loop gets a turn between modules, some twenty times a second,
+   * for which operations since the last module are computed a second time. Default false.
+   */
+  readonly interruptible?: boolean;
 }
 
 /** A tensor with its name, as a trace has it. */
@@ -180,6 +185,8 @@ function named(prefix: string, value: unknown): NamedTensor[] {
   return [...namedTensors(prefix, value)].map(([name, tensor]) => ({ name, tensor }));
 }
 
+const TURN_MS = 50; // after which an interruptible run lets the event loop have its turn
+
 /** A run under way. Iterate it; leaving the loop early frees what it holds. */
 export class Steps<Out> implements AsyncIterable<Step> {
   readonly #stepper: Stepper;
@@ -189,8 +196,11 @@ export class Steps<Out> implements AsyncIterable<Step> {
   readonly #inputs: readonly unknown[];
   #taken = false;
   readonly #breakpoints = new Map<string, RegExp>();
+  readonly #interruptible: boolean;
+  #interrupted = false;
 
   constructor(model: AnyModule, inputs: readonly unknown[], options: StepsOptions = {}) {
+    this.#interruptible = options.interruptible ?? false;
     for (const pattern of options.breakpoints ?? []) this.addBreakpoint(pattern);
     this.#model = model;
     this.#inputs = inputs;
@@ -228,6 +238,14 @@ export class Steps<Out> implements AsyncIterable<Step> {
     return this.#breakpoints.delete(pattern);
   }
 
+  /**
+   * While a move is under way, of an interruptible run: it stands still before the next module that begins after some milliseconds,
+   * at whatever depth. Nothing where the run stands already.
+   */
+  interrupt(): void {
+    this.#interrupted = true;
+  }
+
   /** Steps in their order. A move is what the last step asked for. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Step, void, undefined> {
     if (this.#taken) fail("state", "steps", "one loop over a run", "a second one", "begin another run");
@@ -239,7 +257,7 @@ export class Steps<Out> implements AsyncIterable<Step> {
     let last: Pause | undefined;
     try {
       while (true) {
-        last = stepper.advance(this.#stopsFor(move, goal, last));
+        last = await this.#advance(this.#stopsFor(move, goal, last));
         if (!last) return;
         const step = new Step(stepper, last, () => this.#count(), usual);
         yield step;
@@ -249,6 +267,23 @@ export class Steps<Out> implements AsyncIterable<Step> {
       }
     } finally {
       stepper.close();
+    }
+  }
+
+  async #advance(wanted: Stops): Promise<Pause | undefined> {
+    if (!this.#interruptible) return this.#stepper.advance(wanted);
+    this.#interrupted = false;
+    while (true) {
+      let arrived = false;
+      const turn = performance.now() + TURN_MS;
+      const pause = this.#stepper.advance((phase, path, depth) => {
+        arrived = wanted(phase, path, depth);
+        return arrived || (phase === "before" && performance.now() >= turn);
+      });
+      // Behind a module it stands only where it was wanted, and other places have been asked about since.
+      if (!pause || pause.phase === "after" || arrived) return pause;
+      await new Promise((resolve) => setTimeout(resolve));
+      if (this.#interrupted) return pause;
     }
   }
 

@@ -1,5 +1,5 @@
-/** `mobiledetr step`, `layers` and `trace` as a user runs them: by lines on standard input, and on a pseudo-terminal. */
-import { spawn, spawnSync } from "node:child_process";
+/** `mobiledetr step`, `layers` and `trace` as a user runs them, by lines on standard input. */
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -115,6 +115,13 @@ describe("step, by lines", () => {
     expect(code).toBe(0);
   });
 
+  it("says where a goto leads to no place: behind the run, or where nothing runs", () => {
+    for (const path of ["model.0.conv0", "model.0.layer5"]) {
+      const { code, out } = stepThrough(["goto model.1", `goto ${path}`]);
+      expect([code, out.at(-2)]).toEqual([0, `${path} did not come; the run has ended: restart or quit`]);
+    }
+  });
+
   it("breakpoints by option and command", () => {
     const { out } = stepThrough(["break", "delete model.1", "break model.3", "c", "c"], "--break", "model.1");
     const text = out.join("\n");
@@ -131,6 +138,10 @@ describe("step, by lines", () => {
       "print input[9]",
       "set output 0",
       "delete x",
+      "into",
+      "into",
+      "next",
+      "why nothing[0, 0, 0, 0]",
       "goto modle.2",
       "break **.nothing",
       "next",
@@ -144,8 +155,9 @@ describe("step, by lines", () => {
     expect(err).toMatch(/set: expected the one output of a module, behind it/);
     expect(err).toMatch(/path: expected a module's path.*, got modle\.2 \(did you mean model\.2\?\)/);
     expect(err).toMatch(/path: expected a module's path.*, got \*\*\.nothing/);
+    expect(err).toMatch(/why: expected output, got nothing/);
     expect(err).toMatch(/delete: expected a breakpoint that is there, got x/);
-    expect(out.some((line) => line.startsWith("< (the network)"))).toBe(true);
+    expect(out.some((line) => line.startsWith("> model.0.layer1"))).toBe(true);
     expect(code).toBe(1);
   });
 
@@ -175,28 +187,6 @@ describe("step, by lines", () => {
     expect(text).toMatch(/output from the trace: equal\n {2}attention from the trace: equal/);
     expect(text).toMatch(/< model\.3 [\s\S]*output from the trace: at most \S+, at \[0, /);
   });
-});
-
-const hasScript = spawnSync("script", ["--version"]).status === 0;
-
-describe.runIf(hasScript)("step, on a pseudo-terminal (util-linux script)", () => {
-  it("has a prompt and colours, ends by quit", async () => {
-    const command = [process.execPath, MAIN, "step", PICTURE, ...SMALL].map((word) => `'${word}'`).join(" ");
-    const child = spawn("script", ["-qec", command, "/dev/null"], { env: { ...process.env, NO_COLOR: "" } });
-    let seen = "";
-    const lines = ["into", "map", "quit"];
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      seen += text;
-      if (seen.split("(step) ").length - 1 > 3 - lines.length && lines.length > 0)
-        child.stdin.write(`${lines.shift()}\n`);
-    });
-    const code = await new Promise((resolve) => child.on("close", resolve));
-    expect(code).toBe(0);
-    expect(seen).toContain("(step) ");
-    const shown = seen.replaceAll("\x1b", "^");
-    expect(shown).toMatch(/\^\[1mmodel\.0\^\[22m/);
-    expect(shown).toMatch(/\^\[38;2;\d+;\d+;\d+m\^\[48;2;\d+;\d+;\d+m▀/);
-  }, 30_000);
 });
 
 describe("layers", () => {

@@ -419,6 +419,70 @@ describe("whose memory is whose", () => {
   });
 });
 
+describe("interruption", () => {
+  /** Doubles, in so many milliseconds. */
+  class Slow extends Module {
+    forward(x: Tensor): Tensor {
+      const end = performance.now() + 15;
+      while (performance.now() < end);
+      return mul(x, 2);
+    }
+  }
+  const slow = (): Sequential =>
+    new Sequential([new Sequential(Array.from({ length: 12 }, () => new Slow())), new ReLU()]);
+
+  it("ends a move before a module; what follows has the numbers, the places and the memory of any run", async () => {
+    const x = input().to(wasm).keep();
+    const held = wasm.bytesInUse;
+    const run = steps(slow(), x, { breakpoints: ["0", "1"], interruptible: true });
+    const places: string[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    for await (const step of run) {
+      places.push(place(step));
+      if (places.length === 1) timer = setTimeout(() => run.interrupt(), 20);
+      step.continue();
+    }
+    clearTimeout(timer);
+    const [first, second, ...rest] = places;
+    expect(first).toBe("before 0");
+    expect(second).toMatch(/^before 0\.[3-9]$/); // after a turn, of 50 ms, and long before the end
+    expect(rest).toEqual(["after 0", "before 1", "after 1"]);
+    expect([...run.result.toFloat32Array()]).toEqual([4096, 0, 2048]);
+    run.result.dispose();
+    expect(wasm.bytesInUse).toBe(held);
+    x.dispose();
+  });
+
+  it("does nothing to a run that stands, nor to one that is not interruptible", async () => {
+    for (const interruptible of [true, false]) {
+      const run = steps(slow(), input(), { breakpoints: ["1"], interruptible });
+      const places: string[] = [];
+      const timer = interruptible ? undefined : setTimeout(() => run.interrupt());
+      run.interrupt();
+      for await (const step of run) {
+        places.push(place(step));
+        run.interrupt();
+      }
+      clearTimeout(timer);
+      expect(places).toEqual(["before 1", "after 1"]);
+      expect([...run.result.toFloat32Array()]).toEqual([4096, 0, 2048]);
+    }
+  });
+
+  it("arrives where it was led, though turns were taken on the way", async () => {
+    const run = steps(slow(), input(), { interruptible: true });
+    const places: string[] = [];
+    for await (const step of run) {
+      places.push(place(step));
+      if (step.path === "0.1") step.out();
+      else if (step.path === "") step.into();
+      else if (step.path === "0" && step.phase === "before") step.until("0.1");
+      else step.over();
+    }
+    expect(places).toEqual(["before ", "before 0", "before 0.1", "after 0", "before 1", "after 1", "after "]);
+  });
+});
+
 it("an ordinary call within a loop over steps is refused nothing: the run is not under way between steps", async () => {
   const model = small();
   const expected = model.call(input()).toArray();
