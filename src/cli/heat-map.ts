@@ -17,7 +17,7 @@ export type Colours = "full" | "256" | "none";
 export interface HeatMapOptions {
   /** Cells of the terminal in a line; wider matrices are averaged down to it. */
   readonly columns: number;
-  /** Lines of the terminal; matrices that would fill more, but for the lines around, are averaged down. Default any number. */
+  /** Lines of the terminal; pictures that would fill more, but for the lines around, are averaged down. Default any number. */
   readonly rows?: number;
   /** Half blocks; without colours a character for two rows, by their mean. */
   readonly colours: Colours;
@@ -25,6 +25,7 @@ export interface HeatMapOptions {
 
 const AROUND = 3; // lines: the command, what is drawn, the next prompt
 const FEWEST = 4; // lines of a map, however small the terminal
+const TALL = 2; // times as high as wide is no picture but a list, of tokens say: it may roll off the screen
 
 /** What a stream shows. Beyond a terminal in full colour (over ssh, say) few tell; then the 256 of xterm are safe. */
 export function coloursOf(
@@ -38,7 +39,7 @@ export function coloursOf(
 
 /** Lines of a heat map. What is not finite is drawn as "?" (without colours) or red. */
 export function heatMap(matrix: Matrix, { columns, rows = Infinity, colours }: HeatMapOptions): string[] {
-  const most = Math.max(FEWEST, rows - AROUND);
+  const most = matrix.height > TALL * matrix.width ? Infinity : Math.max(FEWEST, rows - AROUND);
   const factor = Math.max(1, Math.ceil(matrix.width / columns), Math.ceil(matrix.height / (2 * most)));
   const { height, width, data } = average(matrix, factor);
   const range = rangeOf(data);

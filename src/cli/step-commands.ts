@@ -49,7 +49,7 @@ const COMMANDS: readonly SessionCommand[] = [
   },
   { names: ["restart", "r"], help: "from the beginning, nothing changed", run: (s) => s.restart() },
   { names: ["where", "w"], help: "the place again", run: (s) => s.where() },
-  { names: ["list", "l"], help: "tensors that can be named here", run: (s) => showNames(s.step) },
+  { names: ["list", "l"], help: "tensors that can be named here", run: (s) => showNames(s.step, s.looks) },
   {
     names: ["print", "p"],
     argument: "[TENSOR[...]]",
@@ -80,8 +80,9 @@ const COMMANDS: readonly SessionCommand[] = [
   },
   {
     names: ["why", "y"],
-    argument: "[[...]]",
-    help: "the arithmetic that made an element of the output; without an index of the greatest",
+    argument: "[ELEMENT]",
+    offers: "tensors",
+    help: "the arithmetic behind an element of the output, else its greatest",
     run: (s, index) => explainElement(s.step, index),
   },
   {

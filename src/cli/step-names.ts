@@ -1,6 +1,7 @@
 /** How the tensors of a step are called on a line: "output[0, 3]", "weight", "attention[0, 0]". */
 import { fail } from "../errors.ts";
 import { type NamedTensor, type Step, sliceTensor } from "../inspect/index.ts";
+import { suggest } from "./suggest.ts";
 
 /** Within a module its tensors go without its path; its one output is "output". */
 export function shortName(name: string, path: string): string {
@@ -32,7 +33,17 @@ export function tensorAt(step: Step, text: string): NamedTensor {
   const [typed, index] = splitIndex(text);
   const name = typed || fallback || "";
   const found = tensors.find((t) => t.name === name);
-  if (!found) return fail("argument", "tensor", tensors.map((t) => t.name).join(", "), JSON.stringify(name));
+  if (!found) {
+    const names = tensors.map((t) => t.name);
+    const near = suggest(name, names);
+    return fail(
+      "argument",
+      "tensor",
+      names.join(", "),
+      JSON.stringify(name),
+      near && `did you mean ${near}?`,
+    );
+  }
   return {
     name: index === "" ? name : `${name}${index}`,
     tensor: index === "" ? found.tensor : sliceTensor(found.tensor, index),

@@ -2,29 +2,25 @@
 import { fail } from "../errors.ts";
 import { type Step, sliceTensor } from "../inspect/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { printable } from "./printable.ts";
 import { shortName, splitIndex } from "./step-names.ts";
 
-/** Does "output[0, 3] 0". Error of code "argument" where the line is wrong, or the run is not behind a module of one output. */
+/** Does "output[0, 3] 0". Error of code "argument" where the line is wrong, or the run does not stand behind a module. */
 export function setPart(step: Step, text: string): void {
   const match = /^(.+?)\s+([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i.exec(text);
   if (!match) fail("argument", "set", "a part of the output and a number, as set output[0, 3] 0", text);
   const [, target, value] = match;
   const [name, index] = splitIndex(target);
-  const output = step.outputs.find((o) => shortName(o.name, step.path) === name);
-  if (step.phase !== "after" || step.outputs.length !== 1 || !output) {
-    fail(
-      "argument",
-      "set",
-      "the one output of a module, behind it",
-      printable(target),
-      "go on to its end with next",
-    );
+  if (step.phase !== "after") {
+    fail("argument", "set", "a module behind which the run stands", step.phase, "go on to its end with next");
   }
-  const changed = output.tensor.clone().keep();
+  const names = step.outputs.map((output) => shortName(output.name, step.path));
+  const chosen = names.indexOf(name);
+  if (chosen < 0) fail("argument", "set", `a part of ${names.join(", ")}`, target);
+  const tensors = step.outputs.map(({ tensor }) => tensor);
+  const changed = tensors[chosen].clone().keep();
   try {
     fillWith(sliceTensor(changed, index), Number(value));
-    step.replace(changed);
+    step.replace(...tensors.map((tensor, i) => (i === chosen ? changed : tensor)));
   } catch (error) {
     changed.dispose();
     throw error;

@@ -1,7 +1,7 @@
 /** What `mobiledetr step` shows of the place at which a run stands, and of its tensors: words, statistics, pictures. */
 import type { TraceFile } from "../conformance/trace-file.ts";
 import { fail } from "../errors.ts";
-import { type Step, tensorStatistics } from "../inspect/index.ts";
+import { type NamedTensor, type Step, tensorStatistics } from "../inspect/index.ts";
 import { quirkOf } from "../inspect/quirks.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { type HeatMapOptions, heatMap, histogramLine } from "./heat-map.ts";
@@ -40,7 +40,7 @@ export function showPlace(step: Step, { paint }: SessionLooks, trace: TraceFile 
 }
 
 /** The tensors that can be named, and the modules within. */
-export function showNames(step: Step): string {
+export function showNames(step: Step, { columns }: SessionLooks): string {
   const rows = tensorsAt(step).map(({ name, tensor }) => [
     `  ${name}`,
     tensor.dtype,
@@ -50,7 +50,7 @@ export function showNames(step: Step): string {
   const children = [...step.module.namedChildren()].map(([name, child]) => `${name} (${child.kind})`);
   return [
     ...textTable(rows, ["left", "left", "left", "left"]),
-    ...(children.length > 0 ? [`  within: ${children.join(", ")}`] : []),
+    ...(children.length > 0 ? wrapped(`within: ${children.join(", ")}`, columns) : []),
   ].join("\n");
 }
 
@@ -62,14 +62,14 @@ export function showStatistics(step: Step, text: string): string {
 
 /** A histogram as wide as the line lets it be. */
 export function showHistogram(step: Step, text: string, { columns }: SessionLooks): string {
-  const { name, tensor } = tensorAt(step, text);
+  const { name, tensor } = elementsAt(step, text, "hist");
   const stats = tensorStatistics(tensor, Math.max(8, Math.min(64, columns - 30)));
   return `${describe(name, tensor)}\n${number(stats.min)} ${histogramLine(stats.histogram)} ${number(stats.max)}`;
 }
 
 /** A tensor of two axes as a heat map; of three the mean over the first. Axes of one element in front are passed over. */
 export function showMap(step: Step, text: string, looks: SessionLooks): string {
-  const { name, tensor } = tensorAt(step, text);
+  const { name, tensor } = elementsAt(step, text, "map");
   let view = tensor;
   while (view.ndim > 2 && view.shape[0] === 1) view = view.select(0, 0);
   if (view.ndim > 3 || view.ndim < 2) {
@@ -91,4 +91,22 @@ export function showMap(step: Step, text: string, looks: SessionLooks): string {
   const about =
     channels > 1 ? `mean of ${channels} channels` : `${number(stats.min)} to ${number(stats.max)}`;
   return `${describe(name, view)}  ${about}\n${shown.join("\n")}`;
+}
+
+function elementsAt(step: Step, text: string, command: string): NamedTensor {
+  const found = tensorAt(step, text);
+  if (found.tensor.size === 0)
+    fail("argument", command, "a tensor with elements", formatShape(found.tensor.shape));
+  return found;
+}
+
+/** Words in indented lines of at most so many characters, those behind the first indented more. */
+function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= columns) lines[lines.length - 1] = longer;
+    else lines.push(`${lines.length > 0 ? "    " : "  "}${word}`);
+  }
+  return lines;
 }

@@ -11,6 +11,7 @@ export function describe(name: string, tensor: Tensor): string {
 
 /** Least, greatest, mean, deviation; zeros and what is not finite where there are any. */
 export function summary(s: TensorStatistics): string {
+  if (s.count === 0) return "no elements";
   const odd = [...(s.nan > 0 ? [`${s.nan} NaN`] : []), ...(s.inf > 0 ? [`${s.inf} infinite`] : [])];
   const zeros = s.zeros > 0 ? [`${(100 * s.zeros).toFixed(1)} % zeros`] : [];
   return [

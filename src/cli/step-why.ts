@@ -49,7 +49,7 @@ function whyText(found: Why, name: string): string {
   const lines = [`${name}${formatShape(found.index)} = ${exact(found.stored)}`, `  ${found.formula}`];
   if (found.origin)
     lines.push(
-      `  made by ${printable(found.origin.path)}, its ${formatShape(found.origin.index)}: restart, goto ${printable(found.origin.path)}`,
+      `  made by ${printable(found.origin.path)}, its ${formatShape(found.origin.index)}: restart, and goto there`,
     );
   if (found.region) {
     const { rows, columns } = found.region;

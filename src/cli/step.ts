@@ -1,6 +1,6 @@
 /** `mobiledetr step`: walking through a network on a terminal, or by lines on standard input. */
 import { createInterface } from "node:readline";
-import { MobileDetrError, messageOf } from "../errors.ts";
+import { MobileDetrError } from "../errors.ts";
 import { type Steps, steps } from "../inspect/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -63,7 +63,7 @@ async function step(args: Arguments, terminal: Terminal): Promise<number> {
     } catch (error) {
       if (!(error instanceof MobileDetrError)) throw error;
       wrong++;
-      terminal.note(`mobiledetr: ${printable(messageOf(error))}`);
+      terminal.report(error);
     }
   };
   try {

@@ -12,7 +12,8 @@ const NUMBER = /^[+-]?\d+$/;
 export function sliceTensor(x: Tensor, index: string): Tensor {
   const wrong = (got: string, mend?: string): never =>
     fail("argument", "index", `one for ${formatShape(x.shape)}, as [0, :, 2:5, -1]`, got, mend);
-  const inner = /^\s*\[?([^[\]]*)\]?\s*$/.exec(index)?.[1];
+  const [, within, bare] = /^\s*(?:\[([^[\]]*)\]|([^[\]]*))\s*$/.exec(index) ?? [];
+  const inner = within ?? bare;
   if (inner === undefined) return wrong(JSON.stringify(index));
   const parts = inner.trim() === "" ? [] : inner.split(",").map((part) => part.trim());
   const dots = parts.indexOf("...");

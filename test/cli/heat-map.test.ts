@@ -36,12 +36,13 @@ describe("heatMap", () => {
     );
   });
 
-  it("is averaged down to the screen's height as well, but to no less than four lines", () => {
-    const matrix = { height: 64, width: 8, data: new Float32Array(512) };
+  it("is averaged down to the screen's height as well, but to no less than four lines, nor where it is a list", () => {
+    const matrix = { height: 64, width: 32, data: new Float32Array(2048) };
     expect(heatMap(matrix, { ...plain, rows: 19 })).toHaveLength(16);
     expect(heatMap(matrix, { ...plain, rows: 35 })).toHaveLength(32);
     expect(heatMap(matrix, { ...plain, rows: 2 })).toHaveLength(4);
     expect(heatMap(matrix, plain)).toHaveLength(32);
+    expect(heatMap({ ...matrix, width: 31 }, { ...plain, rows: 19 })).toHaveLength(32);
   });
 
   it("averages squares where it is too wide, those that hang over as well", () => {

@@ -73,6 +73,7 @@ describe("step, by lines", () => {
       "print attention[0, 0, 0, 0]",
       "set output[0, 3] 0",
       "print output[0, 3, :2]",
+      "stats output[0, 9:3]",
       "goto model.19.enc_output",
       "n",
       "c",
@@ -80,8 +81,32 @@ describe("step, by lines", () => {
     const text = out.join("\n");
     expect(text).toContain("attention f32 [1, 8, 100, 100]");
     expect(text).toContain("tensor([0., 0.])");
+    expect(text).toContain("output[0, 9:3] f32 [0, 128]  no elements");
     expect(text).not.toMatch(/NaN to NaN|\d NaN/);
     expect(code).toBe(0);
+  });
+
+  it("changes one output of several, and leaves the others", () => {
+    const { code, out, err } = stepThrough([
+      "goto model.0",
+      "n",
+      "set output.3 0",
+      "stats output.3",
+      "stats output.2",
+      "goto model.1",
+      "stats input",
+      "goto model.5",
+      "stats input",
+      "c",
+    ]);
+    expect([code, err]).toEqual([0, ""]);
+    const stats = out.filter((line) => /^(input|output)/.test(line));
+    const [third, second, taken, other] = stats.map((line) => line.replace(/.*\] {2}/, ""));
+    expect(third).toBe("0 to 0, mean 0, std 0, 100.0 % zeros");
+    expect(taken).toBe(third);
+    expect(second).toMatch(/^-/);
+    expect(out.at(-2)).toBe("the run has ended: restart or quit");
+    expect(other).not.toBe(third);
   });
 
   it("says why a number is what it is, and from where; begins anew", () => {
@@ -142,6 +167,10 @@ describe("step, by lines", () => {
       "into",
       "next",
       "why nothing[0, 0, 0, 0]",
+      "set input 0",
+      "print ouput",
+      "hist output[0, 5:5]",
+      "map output[0, 5:5]",
       "goto modle.2",
       "break **.nothing",
       "next",
@@ -152,10 +181,14 @@ describe("step, by lines", () => {
     expect(err).toMatch(/goto: expected PATH, got nothing/);
     expect(err).toMatch(/tensor: expected input, got "nothing"/);
     expect(err).toMatch(/got 9 for axis 0 of 1/);
-    expect(err).toMatch(/set: expected the one output of a module, behind it/);
+    expect(err).toMatch(/set: expected a module behind which the run stands, got before/);
+    expect(err).toMatch(/set: expected a part of output, got input/);
     expect(err).toMatch(/path: expected a module's path.*, got modle\.2 \(did you mean model\.2\?\)/);
     expect(err).toMatch(/path: expected a module's path.*, got \*\*\.nothing/);
     expect(err).toMatch(/why: expected output, got nothing/);
+    expect(err).toMatch(/tensor: expected input, output, got "ouput" \(did you mean output\?\)/);
+    for (const command of ["hist", "map"])
+      expect(err).toContain(`${command}: expected a tensor with elements, got [0, 160, 160]`);
     expect(err).toMatch(/delete: expected a breakpoint that is there, got x/);
     expect(out.some((line) => line.startsWith("> model.0.layer1"))).toBe(true);
     expect(code).toBe(1);

@@ -43,6 +43,8 @@ describe("sliceTensor", () => {
     expect(() => take("[::0]")).toThrow(/a step of 0/);
     expect(() => take("[..., ...]")).toThrow(/one \.\.\. is enough/);
     expect(() => take("[[0]]")).toThrow(/got "\[\[0\]\]"/);
+    expect(() => take("[0, 1")).toThrow(/got "\[0, 1"/);
+    expect(() => take("0]")).toThrow(/got "0\]"/);
     expect(() => take("[1.5]")).toThrow(/got "1.5"/);
   });
 });
