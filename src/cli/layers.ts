@@ -96,7 +96,11 @@ async function layers(args: Arguments, terminal: Terminal): Promise<number> {
   }
   if (args.has("json"))
     terminal.print(jsonLine({ model: files.name, size: [height, width], layers: rows.map(plain) }));
-  else for (const line of tableOf(rows, total, args.has("lines"))) terminal.print(printable(line));
+  else {
+    const { isTTY, columns } = process.stdout;
+    const width = (isTTY && columns) || Number.POSITIVE_INFINITY;
+    for (const line of tableOf(rows, total, args.has("lines"), width)) terminal.print(printable(line));
+  }
   return EXIT_DONE;
 }
 
@@ -162,25 +166,17 @@ function plain({
   };
 }
 
-function tableOf(rows: readonly Row[], total: number, withLines: boolean): string[] {
-  const head = [
-    "module",
-    "class",
-    "output",
-    "parameters",
-    "multiply-adds",
-    "share",
-    "",
-    ...(withLines ? ["PyTorch"] : []),
-  ];
+/** A line a row; where that is wider than the terminal, what is odd and the PyTorch line stand below it. */
+function tableOf(rows: readonly Row[], total: number, withLines: boolean, width: number): string[] {
+  const head = ["module", "class", "output", "parameters", "multiply-adds", "share"];
+  const columns = ["left", "left", "left", "right", "right", "right"] as const;
   const body = rows.map((row) => {
-    const { path, kind, calls, outputs, parameters, multiplyAdds, line, quirk } = row;
+    const { path, kind, outputs, parameters, multiplyAdds } = row;
     const shapes =
       outputs.length > 1
         ? `${outputs.length} tensors`
         : outputs.map(({ shape }) => formatShape(shape)).join();
     const share = total > 0 ? `${((100 * multiplyAdds) / total).toFixed(1)} %` : "";
-    const notes = [...(calls > 1 ? [`${calls} calls`] : []), ...(quirk ? [quirk] : [])].join("; ");
     return [
       path || "(the network)",
       kind,
@@ -188,15 +184,20 @@ function tableOf(rows: readonly Row[], total: number, withLines: boolean): strin
       parameters > 0 ? String(parameters) : "",
       multiplyAdds > 0 ? String(multiplyAdds) : "",
       multiplyAdds > 0 ? share : "",
-      notes,
-      ...(withLines ? [line] : []),
     ];
   });
-  return textTable(
-    [head, ...body],
-    ["left", "left", "left", "right", "right", "right", "left", "left"].slice(0, head.length) as (
-      | "left"
-      | "right"
-    )[],
+  const remarks = rows.map(({ calls, quirk, line }) => [
+    [...(calls > 1 ? [`${calls} calls`] : []), ...(quirk ? [quirk] : [])].join("; "),
+    ...(withLines ? [line] : []),
+  ]);
+  const beside = textTable(
+    [[...head, "", ...(withLines ? ["PyTorch"] : [])], ...body.map((row, i) => [...row, ...remarks[i]])],
+    [...columns, "left", ...(withLines ? (["left"] as const) : [])],
   );
+  if (beside.every((line) => line.length <= width)) return beside;
+  const [title, ...lines] = textTable([head, ...body], columns);
+  return [
+    title,
+    ...lines.flatMap((line, i) => [line, ...remarks[i].filter(Boolean).map((remark) => `    ${remark}`)]),
+  ];
 }

@@ -3,7 +3,8 @@
  * layout before the content. Written beside its target and renamed at the end, as `writeFileWhole` does for streams.
  */
 import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
-import { fail, messageOf } from "../errors.ts";
+import { fail } from "../errors.ts";
+import { failOnFile } from "../weights/file-source.ts";
 
 const MAX_CALL_BYTES = 2 ** 30; // one call to the system writes less than 2^31 bytes
 
@@ -67,7 +68,7 @@ export class PlacedFile {
     try {
       return action();
     } catch (error) {
-      return fail("file", this.path, "a file that can be written", messageOf(error));
+      return failOnFile(error, this.path, "a file that can be written");
     }
   }
 }

@@ -13,9 +13,7 @@ import {
   MultiheadAttention,
   Upsample,
 } from "../nn/index.ts";
-
-const tuple = (values: number | readonly number[]): string =>
-  typeof values === "number" ? String(values) : `(${values.join(", ")})`;
+import { pyFloat, pyInts } from "../nn/python-repr.ts";
 
 /** What the classes without arguments of their own compute; containers and blocks as their own forward reads. */
 const LINES: Readonly<Record<string, string>> = {
@@ -55,16 +53,16 @@ const LINES: Readonly<Record<string, string>> = {
 export function forwardLine(module: AnyModule): string {
   if (module instanceof Conv2d) {
     const { stride, padding, dilation, groups } = module;
-    const shown = typeof padding === "string" ? `"${padding}"` : tuple(padding);
+    const shown = typeof padding === "string" ? `"${padding}"` : pyInts(padding);
     const bias = module.bias ? "bias" : "None";
-    return `F.conv2d(input, weight, ${bias}, stride=${tuple(stride)}, padding=${shown}, dilation=${tuple(dilation)}, groups=${groups})`;
+    return `F.conv2d(input, weight, ${bias}, stride=${pyInts(stride)}, padding=${shown}, dilation=${pyInts(dilation)}, groups=${groups})`;
   }
   if (module instanceof Linear) return `F.linear(input, weight${module.bias ? ", bias" : ""})`;
   if (module instanceof BatchNorm2d) {
-    return `F.batch_norm(input, running_mean, running_var, weight, bias, eps=${module.eps})`;
+    return `F.batch_norm(input, running_mean, running_var, weight, bias, eps=${pyFloat(module.eps)})`;
   }
   if (module instanceof LayerNorm) {
-    return `F.layer_norm(input, ${tuple(module.normalizedShape)}, weight, bias, eps=${module.eps})`;
+    return `F.layer_norm(input, ${pyInts(module.normalizedShape)}, weight, bias, eps=${pyFloat(module.eps)})`;
   }
   if (module instanceof Embedding) return "F.embedding(input, weight)";
   if (module instanceof MultiheadAttention) {

@@ -33,7 +33,7 @@ export function openFileSource(path: string, name: string = path): ByteSource {
     try {
       return action();
     } catch (error) {
-      return failWith(error, name, "a file that can be read");
+      return failOnFile(error, name, "a file that can be read");
     }
   };
   if (path === "" || path.includes("\0")) fail("file", "input file", "a path", JSON.stringify(path));
@@ -74,7 +74,7 @@ export function writeFileWhole(path: string, chunks: Iterable<Uint8Array>): void
     try {
       return action();
     } catch (error) {
-      return failWith(error, path, "a file that can be written");
+      return failOnFile(error, path, "a file that can be written");
     }
   };
   const existing = attempt(() => statSync(path, { throwIfNoEntry: false }));
@@ -126,7 +126,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: "links that run in a circle",
 };
 
-function failWith(error: unknown, name: string, expected: string): never {
+/** Says of a file what the system said, in plain words where they are known. */
+export function failOnFile(error: unknown, name: string, expected: string): never {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return fail("file", name, expected, REASONS[code] ?? messageOf(error));
 }

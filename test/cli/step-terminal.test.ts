@@ -1,4 +1,4 @@
-/** The prompt of `mobiledetr step` on a pseudo-terminal (util-linux script): Ctrl-C, Ctrl-D, history, completion, colours. */
+/** `mobiledetr step` and `layers` on a pseudo-terminal (util-linux script): Ctrl-C, Ctrl-D, history, completion, colours. */
 import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,9 +43,10 @@ function onTerminal(
   );
 }
 
+const hasScript = spawnSync("script", ["--version"]).status === 0;
 const PROMPT = /\(step\) /;
 
-describe.runIf(spawnSync("script", ["--version"]).status === 0)("the prompt", () => {
+describe.runIf(hasScript)("the prompt", () => {
   it("Ctrl-D on an empty line ends it with 0, on a line of its own", async () => {
     const { code, shown } = await onTerminal([[PROMPT, CTRL_D]]);
     expect(code).toBe(0);
@@ -137,6 +138,28 @@ describe.runIf(spawnSync("script", ["--version"]).status === 0)("the prompt", ()
     const plain = await map({ TERM: "xterm-256color", NO_COLOR: "1" });
     expect(plain).not.toMatch(/▀|\^\[\d+m/);
     expect(plain).toMatch(/\n[ .:\-=+*#%@]{40}\n/);
+  });
+});
+
+describe.runIf(hasScript)("layers on a terminal", () => {
+  it("has what is odd and the PyTorch line beside a row where there is room, else below it", () => {
+    const words = ["layers", "--only", "model.2", "--lines"];
+    const [narrow, wide] = [80, 250].map((columns) => {
+      const line = `stty cols ${columns}; exec '${process.execPath}' '${MAIN}' ${words.join(" ")}`;
+      return spawnSync("script", ["-qec", line, "/dev/null"], { encoding: "utf8" })
+        .stdout.trim()
+        .split("\r\n");
+    });
+    expect(narrow).toEqual([
+      expect.stringMatching(/^module .* share$/),
+      expect.stringMatching(/^model\.2 +AIFI .* %$/),
+      expect.stringMatching(/^ {4}quirk 7/),
+      expect.stringMatching(/^ {4}src = norm1/),
+    ]);
+    expect(wide).toEqual([
+      expect.stringMatching(/^module .* share +PyTorch$/),
+      expect.stringMatching(/^model\.2 .* % {2}quirk 7: .* {2}src = norm1/),
+    ]);
   });
 });
 
