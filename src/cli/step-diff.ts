@@ -25,7 +25,8 @@ export function differences(
     }
     let [most, at] = [0, 0];
     for (let i = 0; i < expected.length; i++) {
-      const difference = Math.abs(Number(got[positions?.[i] ?? i]) - Number(expected[i]));
+      const [a, b] = [Number(got[positions?.[i] ?? i]), Number(expected[i])];
+      const difference = Object.is(a, b) ? 0 : Math.abs(a - b); // NaN is NaN, and an infinity the same
       if (difference > most || Number.isNaN(difference)) [most, at] = [difference, positions?.[i] ?? i];
       if (Number.isNaN(difference)) break;
     }

@@ -22,7 +22,7 @@ export class StepSession {
   #ended = false;
   #interrupted = false;
 
-  /** `begin` makes a run of a network with modules at `paths`. */
+  /** `begin` makes a run of a network with modules at `paths`, without breakpoints: it is to stand at its beginning. */
   constructor(begin: () => Steps<unknown>, paths: readonly string[], looks: SessionLooks) {
     this.paths = paths;
     this.looks = looks;
@@ -73,9 +73,10 @@ export class StepSession {
     this.#step = undefined;
     this.#ended = false;
     this.#steps = this.#begin();
-    for (const pattern of breakpoints) this.#steps.addBreakpoint(pattern);
     this.#iterator = this.#steps[Symbol.asyncIterator]();
-    return this.start();
+    const text = await this.start();
+    for (const pattern of breakpoints) this.#steps.addBreakpoint(pattern); // earlier it would not stand at the beginning
+    return text;
   }
 
   /** On, as `move` tells the step at which the run stands. */

@@ -52,13 +52,18 @@ async function step(args: Arguments, terminal: Terminal): Promise<number> {
   const { stdin, stdout } = process;
   const interactive = stdin.isTTY === true && stdout.isTTY === true;
   const { images, close } = await loadNetwork(args, named);
-  const begin = (): Steps<unknown> => steps(model, images, { breakpoints, interruptible: interactive });
-  const session = new StepSession(begin, paths, looksOf(terminal));
+  const run = (): Steps<unknown> => steps(model, images, { interruptible: interactive });
+  const session = new StepSession(run, paths, looksOf(terminal));
+  const begin = async (): Promise<string> => {
+    const text = await session.start();
+    for (const pattern of breakpoints) session.breakAt(pattern);
+    return text;
+  };
   const commands = new StepCommands(session);
   let wrong = 0;
   const execute = async (line?: string): Promise<void> => {
     try {
-      const text = await (line === undefined ? session.start() : commands.execute(line));
+      const text = await (line === undefined ? begin() : commands.execute(line));
       if (text) terminal.print(text);
     } catch (error) {
       if (!(error instanceof MobileDetrError)) throw error;

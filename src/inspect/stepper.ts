@@ -243,7 +243,8 @@ export class Stepper implements Observer {
 
   #leave(pause: Pause): never {
     for (const storage of this.#held.keys()) if (untrack(storage)) this.#owned.add(storage);
-    for (const storage of storagesOf(pause.inputs)) if (untrack(storage)) this.#loose.push(storage);
+    for (const storage of storagesOf(pause.inputs))
+      if (!this.#foreign.has(storage) && untrack(storage)) this.#loose.push(storage);
     for (const copy of pause.observed.values()) this.#loose.push(copy.storage);
     this.#pause = pause;
     throw LEAVE;

@@ -132,6 +132,8 @@ describe("step, by lines", () => {
     );
     const [, stored] = /output\[0, \d+, \d+, \d+\] = (\S+)\n.*norm2/.exec(text) ?? [];
     expect(text).toContain("made by model.2.norm2, its [0, ");
+    expect(text).toContain("RTDETRDetectionModel  1177.7 M multiply-adds");
+    expect(text).toContain("\n  quirk 7: the position table is (w, h)-major");
     expect(text.split("> (the network)")).toHaveLength(3);
     expect(text).toMatch(
       new RegExp(`output\\[0, \\d+, \\d+\\] = ${stored?.replace(".", "\\.")}\\n {2}\\(x - `),
@@ -148,7 +150,11 @@ describe("step, by lines", () => {
   });
 
   it("breakpoints by option and command", () => {
-    const { out } = stepThrough(["break", "delete model.1", "break model.3", "c", "c"], "--break", "model.1");
+    const { out } = stepThrough(
+      ["c", "break", "delete model.1", "break model.3", "c", "c"],
+      "--break",
+      "model.1",
+    );
     const text = out.join("\n");
     expect(text).toMatch(/> model\.1 [\s\S]*\n {2}model\.1\nno breakpoints\n {2}model\.3\n> model\.3/);
     expect(out.filter((line) => /^[<>] model\.1 /.test(line))).toHaveLength(1);

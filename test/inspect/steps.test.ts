@@ -1,8 +1,9 @@
 /** Stepping: the places and their order, the numbers of an ordinary run, moves, breakpoints, replacement, memory, cost. */
 import { afterAll, describe, expect, it } from "vitest";
 import { referenceBackend } from "../../src/backend/reference/reference.ts";
+import { withScope } from "../../src/backend/scope.ts";
 import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
-import { recordTrace, type Step, steps } from "../../src/inspect/index.ts";
+import { recordTrace, type Step, Stepper, steps } from "../../src/inspect/index.ts";
 import type { DetectorOutput, RTDETRDetectionModel } from "../../src/models/index.ts";
 import { modelInfo } from "../../src/models/index.ts";
 import {
@@ -35,6 +36,17 @@ class Twice extends Module {
     const z = add(this.seq.call(y), y);
     observe("between", () => z);
     return add(this.lin.call(z), x);
+  }
+}
+
+const SLOW_MS = 15;
+
+/** Doubles, and takes its time. */
+class Slow extends Module {
+  forward(x: Tensor): Tensor {
+    const end = performance.now() + SLOW_MS;
+    while (performance.now() < end);
+    return mul(x, 2);
   }
 }
 
@@ -123,6 +135,55 @@ describe("places", () => {
     const over = await walk(model, input(), (step) => step.over(), ["seq.1"]);
     expect(over).toEqual(["before seq.1", "after seq.1", "after seq", "before lin", "after lin", "after "]);
     expect(await walk(model, input(), () => {}, ["nothing"])).toEqual([]);
+    const within = await walk(model, input(), (step) => step.over(), ["lin", "seq.1"]);
+    expect(within.slice(2, 6)).toEqual(["before seq", "before seq.1", "after seq.1", "after seq"]);
+    const out = await walk(model, input(), (step) => step.out(), ["seq.*"]);
+    expect(out).toEqual([
+      "before seq.0",
+      "after seq.0",
+      "before seq.1",
+      "after seq.1",
+      "after seq",
+      "after ",
+    ]);
+  });
+
+  it("until: to a module and the breakpoints before it; the last move that was asked for counts", async () => {
+    const model = small() as unknown as AnyModule;
+    const until = (step: Step): void => step.until("seq.1");
+    expect(await walk(model, input(), until)).toEqual(["before ", "before seq.1", "after seq.1"]);
+    expect(await walk(model, input(), until, ["seq.0"])).toEqual([
+      "before seq.0",
+      "after seq.0",
+      "before seq.1",
+      "after seq.1",
+    ]);
+    const anew = (move: "over" | "continue") => (step: Step) => {
+      until(step);
+      step[move]();
+    };
+    expect(await walk(model, input(), anew("over"))).toEqual(["before ", "after "]);
+    expect(await walk(model, input(), anew("continue"))).toEqual(["before "]);
+  });
+
+  it("breakpoints come and go while the run stands", async () => {
+    const run = steps(small(), input(), { breakpoints: ["lin", "seq"] });
+    const places: string[] = [];
+    for await (const step of run) {
+      places.push(place(step));
+      if (places.length > 1) continue;
+      expect([run.removeBreakpoint("seq"), run.removeBreakpoint("none")]).toEqual([true, false]);
+      run.addBreakpoint("seq.0");
+      expect(run.breakpoints).toEqual(["lin", "seq.0"]);
+    }
+    expect(places).toEqual([
+      "before lin",
+      "after lin",
+      "before seq.0",
+      "after seq.0",
+      "before lin",
+      "after lin",
+    ]);
   });
 });
 
@@ -144,6 +205,7 @@ describe("what a step says", () => {
         if (!seen.has("lin")) expect([...step.inputs[0].tensor.toFloat32Array()]).toEqual([2, -4, 1]);
         seen.set("lin", step.outputs[0].tensor.toArray());
       }
+      if (["", "seq"].includes(step.path)) expect(step.parameters).toEqual([]); // those within are theirs
       if (step.path === "" && step.phase === "after") {
         expect(step.multiplyAdds).toBe(27);
         expect(step.values.map(({ name }) => name)).toEqual(["between"]);
@@ -174,6 +236,35 @@ describe("what a step says", () => {
       expect([histogram[0], histogram.at(-1)]).toEqual([3, 1]);
     }
   });
+});
+
+it("seconds: a module's with all that is within, however often the run stood still there", async () => {
+  const model = new Sequential([new Sequential([new Slow(), new Slow()]), new Slow()]);
+  const seconds = new Map<string, number>();
+  for await (const step of steps(model, input())) {
+    if (step.phase === "after") seconds.set(step.path, step.seconds);
+    await new Promise((resolve) => setTimeout(resolve, SLOW_MS)); // standing still is not counted
+  }
+  const of = (path: string): number => (1000 * (seconds.get(path) ?? 0)) / SLOW_MS;
+  expect(of("0.1")).toBeGreaterThanOrEqual(1);
+  expect(of("0")).toBeGreaterThanOrEqual(of("0.0") + of("0.1"));
+  expect(of("")).toBeGreaterThanOrEqual(of("0") + of("1"));
+  expect(of("") - of("0") - of("1")).toBeLessThan(1);
+});
+
+it("statistics: of all outputs together, or of one tensor of the step", async () => {
+  class Both extends Module<[Tensor], Tensor[]> {
+    forward(x: Tensor): Tensor[] {
+      return [mul(x, 1), mul(x, -3)];
+    }
+  }
+  for await (const step of steps(new Both(), input())) {
+    if (step.phase === "before") continue;
+    const { count, min, max, mean } = step.statistics(); // of 1, -2, 0.5, -3, 6, -1.5
+    expect([count, min, max, mean]).toEqual([6, -3, 6, 1 / 6]);
+    expect(step.statistics(step.outputs[1].tensor)).toMatchObject({ count: 3, min: -3, max: 6, mean: 0.5 });
+    expect(step.bytes).toBe(24);
+  }
 });
 
 describe("replacement", () => {
@@ -377,6 +468,63 @@ describe("whose memory is whose", () => {
     expect(wasm.bytesInUse).toBe(0);
   });
 
+  it("a parameter may be put in the place of an output, and stays the module's", async () => {
+    const model = new Sequential([new Linear(3, 3, { bias: false }), new ReLU()]);
+    for (const slot of model.slots())
+      replaceTensor(slot, tensor([1, 2, 3, 4, 5, 6, 7, 8, 9], [3, 3], { backend: wasm }).keep());
+    const x = tensor([1, 0, 0, 0, 1, 0, 0, 0, 1], [3, 3], { backend: wasm }).keep();
+    const held = wasm.bytesInUse;
+    const run = steps(model, x, { breakpoints: ["0"] });
+    for await (const step of run) if (step.phase === "after") step.replace(step.parameters[0].tensor);
+    expect([...run.result.toFloat32Array()]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    run.result.dispose();
+    expect(wasm.bytesInUse).toBe(held);
+    const usual = model.call(x);
+    expect([...usual.toFloat32Array()]).toEqual([1, 4, 7, 2, 5, 8, 3, 6, 9]);
+    usual.dispose();
+    model.dispose();
+    x.dispose();
+  });
+
+  it("an input of a scope around it stays that scope's, through modules that give it back", () => {
+    const model = new Sequential([new Identity(), new ReLU()]);
+    const before = wasm.bytesInUse;
+    const result = withScope(
+      () => {
+        const x = mul(input().to(wasm), 2);
+        const stepper = new Stepper(model as unknown as AnyModule, [x]);
+        while (stepper.advance(() => true));
+        expect([...x.toFloat32Array()]).toEqual([2, -4, 1]);
+        return stepper.result as Tensor;
+      },
+      (y) => [y.storage],
+    );
+    expect([...result.toFloat32Array()]).toEqual([2, 0, 1]);
+    result.dispose();
+    expect(wasm.bytesInUse).toBe(before);
+  });
+
+  it("what is named where the run does not stand is not copied; what was replaced is the pause's", async () => {
+    const naming = new Of(new ReLU(), (x, inner) => {
+      observe("twice", () => mul(x, 2));
+      return inner.call(x);
+    });
+    const x = onWasm();
+    const held = wasm.bytesInUse;
+    const run = steps(naming, x, { breakpoints: ["inner"] });
+    for await (const _ of run);
+    run.result.dispose();
+    expect(wasm.bytesInUse).toBe(held);
+    x.dispose();
+    const stepper = new Stepper(naming as unknown as AnyModule, [input()]);
+    const pause = stepper.advance((phase, path) => phase === "after" && path === "inner");
+    const other = tensor([7, 8, 9], [1, 3]);
+    stepper.replace(pause?.key ?? "", other);
+    expect(stepper.pause?.output).toBe(other);
+    expect(stepper.advance(() => false)).toBeUndefined();
+    expect([...(stepper.result as Tensor).toFloat32Array()]).toEqual([7, 8, 9]);
+  });
+
   it("a step that is past, a tensor that was released and a second loop are refused", async () => {
     const x = onWasm();
     let past: Step | undefined;
@@ -420,14 +568,6 @@ describe("whose memory is whose", () => {
 });
 
 describe("interruption", () => {
-  /** Doubles, in so many milliseconds. */
-  class Slow extends Module {
-    forward(x: Tensor): Tensor {
-      const end = performance.now() + 15;
-      while (performance.now() < end);
-      return mul(x, 2);
-    }
-  }
   const slow = (): Sequential =>
     new Sequential([new Sequential(Array.from({ length: 12 }, () => new Slow())), new ReLU()]);
 
