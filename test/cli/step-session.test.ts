@@ -51,11 +51,12 @@ describe("moves", () => {
       "< (the network)",
       "the run has ended: restart or quit",
     ]);
-    expect(places(await say(twoChannels(), x(), ["i", "stats", "", ""])).filter((_, i) => i !== 2)).toEqual([
-      "> (the network)",
-      "> conv",
-      "< conv",
-      "> act",
+    const nested = new Sequential({ a: new Sequential([new ReLU(), new ReLU()]) });
+    expect(places(await say(nested, x(), ["i", "where", "", "n", ""])).slice(2)).toEqual([
+      "> a",
+      "> a.0",
+      "< a.0",
+      "> a.1",
     ]);
   });
 
@@ -116,6 +117,20 @@ describe("what is told", () => {
     expect(bars).toMatch(/^-4 █[ █]{48}█ 4$/); // eight numbers, each in a bin of its own
     expect([...bars].filter((c) => c === "█")).toHaveLength(8);
     expect(said[7]).toMatch(/\n-2 █ {48}█ 1$/);
+    const [, lopsided] = (await say(twoChannels(), x(), ["hist"]))[1].split("\n");
+    expect(lopsided).toMatch(/^-2 █ {24}█ {15}█ {7}█ 4$/); // -2, 1, 3, 4
+  });
+
+  it("time is in milliseconds", async () => {
+    class Slow extends ReLU {
+      override forward(y: Tensor): Tensor {
+        const end = performance.now() + 15;
+        while (performance.now() < end);
+        return super.forward(y);
+      }
+    }
+    const [, said] = await say(new Sequential({ slow: new Slow() }), x(), ["n"]);
+    expect(Number(/ {2}(\S+) ms\n/.exec(said)?.[1])).toBeGreaterThanOrEqual(15);
   });
 
   it("counts what is not finite, and shares of zeros", async () => {

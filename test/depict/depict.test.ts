@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { featureMaps, matrixImage } from "../../src/depict/feature-maps.ts";
 import { attentionSheet, heatOverlay, samplingImage } from "../../src/depict/overlays.ts";
-import { enlarge, layPanels } from "../../src/depict/panels.ts";
-import { NOT_FINITE, rampColour, rangeOf, shareOf } from "../../src/depict/ramp.ts";
+import { enlarge, layPanels, type Panel } from "../../src/depict/panels.ts";
+import { LEVEL_COLOURS, NOT_FINITE, rampColour, rangeOf, shareOf } from "../../src/depict/ramp.ts";
 import type { ImageData8 } from "../../src/image/image.ts";
 import { tensor, zeros } from "../../src/tensor/create.ts";
 
@@ -26,6 +26,8 @@ describe("the ramp", () => {
     expect(lightness).toEqual([...lightness].sort((a, b) => a - b));
     expect(rampColour(-1)).toEqual(rampColour(0));
     expect(rampColour(Number.NaN)).toEqual(NOT_FINITE);
+    expect(rampColour(2)).toEqual(rampColour(1));
+    expect(rangeOf([Number.NaN])).toEqual({ min: 0, max: 0 });
     expect(rangeOf([Number.NaN, 3, -1, Infinity])).toEqual({ min: -1, max: 3 });
     expect(shareOf(5, { min: 5, max: 5 })).toBe(0);
   });
@@ -47,6 +49,28 @@ describe("feature maps", () => {
     expect([corner(sheets[2]), opposite(sheets[2])]).toEqual([[...rampColour(0)], [...rampColour(0)]]);
     const together = featureMaps(x, { order: "mean", together: true });
     expect(corner(together)).toEqual([...rampColour((5 + 9) / 18)]);
+    const alone = featureMaps(x, { order: "mean", together: true, most: 1 }); // the range of those that are shown
+    expect([corner(alone), opposite(alone)]).toEqual([[...rampColour(0)], [...rampColour(1)]]);
+  });
+
+  it("a sheet: eight panels to a row, each with number and range; above it title, size and how many", () => {
+    const values = Float32Array.from(
+      { length: 9 * 2 * 16 },
+      (_, i) => Math.sin(i) * (1 + Math.floor(i / 32)),
+    );
+    const x = tensor(values, [9, 2, 16]);
+    const panel = (c: number): Panel => {
+      const map = values.subarray(c * 32, c * 32 + 32);
+      const [least, greatest] = [Math.min(...map), Math.max(...map)].map((v) => Number(v.toPrecision(3)));
+      return { image: enlarge(matrixImage(map, 2, 16), 6), caption: `${c}: ${least} to ${greatest}` };
+    };
+    const all = Array.from({ length: 9 }, (_, c) => panel(c));
+    expect(featureMaps(x, { order: "index", title: "here" })).toEqual(
+      layPanels(all, 8, "here, 2 x 16, 9 channels"),
+    );
+    expect(featureMaps(x, { most: 2 })).toEqual(
+      layPanels([panel(8), panel(7)], 8, "2 x 16, 2 of 9 channels, variance first"),
+    );
   });
 
   it("refuses what is no map", () => {
@@ -66,6 +90,42 @@ describe("feature maps", () => {
     ]);
   });
 
+  it("enlarges what is oblong; values in their rows", () => {
+    const image = enlarge(matrixImage([0, 1, 2, 3, 4, 5], 2, 3), 2);
+    expect([image.width, image.height]).toEqual([6, 4]);
+    expect([pixel(image, 5, 0), pixel(image, 0, 3)]).toEqual([
+      [...rampColour(2 / 5)],
+      [...rampColour(3 / 5)],
+    ]);
+  });
+
+  it("panels stand in rows, 8 pixels apart, with captions below them and the title above", () => {
+    const [wide, high] = [grey(100, 30, 9), grey(90, 50, 99)];
+    const [first, second, third] = [wide, high, wide].map((image, i) => ({ image, caption: `panel ${i}` }));
+    const sheet = layPanels([first, second, third], 2, "title");
+    const [left, right, top, below] = [8, 8 + 100 + 8, 36, 36 + 50 + 20 + 8];
+    expect([sheet.width, sheet.height]).toEqual([right + 108, below + 78]);
+    expect(pixel(sheet, left, top)).toEqual([9, 9, 9]);
+    expect(pixel(sheet, right, top + 49)).toEqual([99, 99, 99]);
+    expect(pixel(sheet, left + 99, below + 29)).toEqual([9, 9, 9]);
+    const [paper] = [pixel(sheet, 0, 0)];
+    expect([pixel(sheet, left - 1, top), pixel(sheet, left, top - 1), pixel(sheet, left + 100, top)]).toEqual(
+      [paper, paper, paper],
+    );
+    /** Whether there is ink in a line of text of 60 pixels. */
+    const written = (x: number, y: number): boolean =>
+      Array.from({ length: 60 * 18 }, (_, i) => pixel(sheet, x + (i % 60), y + Math.floor(i / 60))).some(
+        ([red]) => red > 150,
+      );
+    expect([
+      written(left, 8),
+      written(left, top + 31),
+      written(right, top + 51),
+      written(left, below + 31),
+    ]).toEqual([true, true, true, true]);
+    expect(written(right, below + 31)).toBe(false);
+  });
+
   it("a sheet is as wide as its title wants", () => {
     const panels = [{ image: grey(4, 4, 9), caption: "a" }];
     expect(layPanels(panels, 4, "a title that is much wider than the panel").width).toBeGreaterThan(200);
@@ -75,6 +135,12 @@ describe("feature maps", () => {
 
 describe("overlays", () => {
   it("darken the picture where there is no weight, colour it where there is most", () => {
+    const upper = heatOverlay(grey(6, 4, 200), [0, 0, 1, 0, 0, 0], 2, 3); // of the first row the last
+    expect([pixel(upper, 5, 0), pixel(upper, 5, 3)]).toEqual([[...rampColour(1)], [70, 70, 70]]);
+    expect([pixel(upper, 3, 1), pixel(upper, 0, 3)]).toEqual([
+      [70, 70, 70],
+      [70, 70, 70],
+    ]);
     const image = heatOverlay(grey(4, 4, 200), [0, 0, 0, 1], 2, 2);
     expect(pixel(image, 0, 0)).toEqual([70, 70, 70]);
     expect(pixel(image, 3, 3)).toEqual([...rampColour(1)]);
@@ -95,6 +161,27 @@ describe("overlays", () => {
     expect(cell(1, 5, 5)).toEqual([35, 35, 35]);
     expect(cell(2, 5, 5)).toEqual([...rampColour(1)]);
     expect(cell(0, 5, 5)).toEqual([...rampColour(1)]);
+    const overlay = (weights: number[], caption: string): Panel => ({
+      image: heatOverlay(grey(40, 40, 100), weights, 2, 2),
+      caption,
+    });
+    const panels = [
+      overlay([0.5, 0, 0, 0.5], "mean of heads: at most 0.5"),
+      overlay([0, 0, 0, 1], "head 0: at most 1"),
+      overlay([1, 0, 0, 0], "head 1: at most 1"),
+    ];
+    expect(sheet).toEqual(layPanels(panels, 4, ""));
+    const mark = { x: 10, y: 4, width: 20, height: 12 };
+    const marked = attentionSheet(grey(40, 40, 100), attention, { token: 2, mark, title: "t" });
+    const white = (x: number, y: number): boolean => pixel(marked, 8 + x, 36 + y).every((c) => c === 255);
+    expect([white(10, 4), white(11, 10), white(29, 15), white(28, 10), white(20, 5)]).toEqual(
+      new Array(5).fill(true),
+    );
+    expect([white(12, 6), white(9, 10), white(30, 10), white(20, 16), white(27, 13)]).toEqual(
+      new Array(5).fill(false),
+    );
+    const five = attentionSheet(grey(40, 40, 100), zeros([1, 4, 4, 4]), { token: 0 });
+    expect(five.height).toBe(36 + 2 * (40 + 20 + 8)); // four panels to a row
     expect(() => attentionSheet(grey(4, 4, 0), attention, { token: 4 })).toThrow(
       /a token in 0 \.\. 3, got 4/,
     );
@@ -115,5 +202,53 @@ describe("overlays", () => {
     expect(weak).toEqual([100, 100, 100]); // no weight: a dot of a pixel
     expect(other[0]).toBeGreaterThan(150); // yellow: level 1
     expect(pixel(before, 50, 50)).toEqual([100, 100, 100]); // a copy was drawn on
+  });
+
+  it("sampling: the box before the layer in grey, the one after it in its colour, with the label", () => {
+    const nothing = { locations: zeros([1, 1, 1, 2]), weights: zeros([1, 1, 1]) };
+    const [before, after] = [
+      [0.25, 0.3, 0.2, 0.4],
+      [0.7, 0.75, 0.3, 0.1],
+    ];
+    const plain = grey(200, 100, 100);
+    const draw = (label: string): ImageData8 => samplingImage(plain, { ...nothing, before, after, label });
+    const image = draw("");
+    // x 30 to 70, y 10 to 50; x 110 to 170, y 70 to 80
+    for (const [x, y] of [
+      [30, 10],
+      [31, 30],
+      [69, 49],
+      [50, 11],
+    ])
+      expect(pixel(image, x, y)).toEqual([200, 200, 200]);
+    for (const [x, y] of [
+      [29, 30],
+      [32, 12],
+      [70, 30],
+      [50, 50],
+      [67, 47],
+    ])
+      expect(pixel(image, x, y)).toEqual([100, 100, 100]);
+    for (const [x, y] of [
+      [110, 75],
+      [169, 75],
+      [140, 70],
+    ])
+      expect(pixel(image, x, y)).not.toEqual([100, 100, 100]);
+    expect(pixel(image, 140, 75)).toEqual([100, 100, 100]);
+    expect(draw("query 3").data).not.toEqual(image.data);
+  });
+
+  it("sampling: the radius is the root of the weight, the disc lets through what is below; levels by their number", () => {
+    const box = [0.9, 0.9, 0.1, 0.1];
+    const locations = tensor([0.5, 0.25, 0, 0, 0, 0, /* level 1 */ 0.5, 0.75, 0, 0, 0, 0], [1, 2, 3, 2]);
+    const weights = tensor([0.25, 0, 0, 0.25, 0, 0], [1, 2, 3]);
+    const image = samplingImage(grey(400, 200, 100), { locations, weights, before: box, after: box });
+    // A fortieth of 400 is 10, of a quarter half: 5 pixels, around (200, 50) and (200, 150).
+    const mixed = (colour: readonly number[]): number[] =>
+      colour.map((c) => Math.round(100 + 0.55 * (c - 100)));
+    for (const dx of [-5, 4]) expect(pixel(image, 200 + dx, 50)).toEqual(mixed(LEVEL_COLOURS[0]));
+    for (const dx of [-6, 5]) expect(pixel(image, 200 + dx, 50)).toEqual([100, 100, 100]);
+    expect(pixel(image, 200, 150)).toEqual(mixed(LEVEL_COLOURS[1]));
   });
 });

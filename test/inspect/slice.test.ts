@@ -12,6 +12,7 @@ const take = (index: string): [readonly number[], number[]] => {
 describe("sliceTensor", () => {
   it("numbers take axes away, also from the end; ranges keep them; brackets may be left out", () => {
     expect(take("[1, -1, 2]")).toEqual([[], [22]]);
+    expect(take("[+1, 0, +3]")).toEqual([[], [15]]);
     expect(take("1,0")).toEqual([[4], [12, 13, 14, 15]]);
     expect(take("[0, 1:, ::2]")).toEqual([
       [2, 2],

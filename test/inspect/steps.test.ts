@@ -303,6 +303,35 @@ describe("replacement", () => {
     expect(doubled.some(Number.isNaN)).toBe(false);
   });
 
+  it("keeps the form of a result that is a list, and the tensors that are given back", async () => {
+    class Pair extends Module<[Tensor], Tensor[]> {
+      forward(x: Tensor): Tensor[] {
+        return [mul(x, 1), mul(x, 10)];
+      }
+    }
+    class Sum extends Module {
+      readonly pair = new Pair();
+
+      forward(x: Tensor): Tensor {
+        const [a, b] = this.pair.call(x);
+        return add(a, b);
+      }
+    }
+    const x = input().to(wasm).keep();
+    const held = wasm.bytesInUse;
+    const run = steps(new Sum(), x, { breakpoints: ["pair"] });
+    for await (const step of run) {
+      if (step.phase === "before") continue;
+      const [a, b] = step.outputs;
+      step.replace(a.tensor, mul(b.tensor, 2).keep());
+      expect(step.outputs.map(({ name }) => name)).toEqual(["pair.0", "pair.1"]);
+    }
+    expect([...run.result.toFloat32Array()]).toEqual([21, -42, 10.5]);
+    run.result.dispose();
+    expect(wasm.bytesInUse).toBe(held);
+    x.dispose();
+  });
+
   it("names what does not fit, and where it cannot be", async () => {
     for await (const step of steps(small(), input(), { breakpoints: ["seq"] })) {
       if (step.phase === "before")

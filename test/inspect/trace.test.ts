@@ -9,6 +9,7 @@ import {
   Linear,
   Module,
   MultiheadAttention,
+  observe,
   Sequential,
 } from "../../src/nn/index.ts";
 import { replaceTensor } from "../../src/nn/module.ts";
@@ -125,7 +126,41 @@ describe("a trace names", () => {
   });
 });
 
+describe("a trace with values", () => {
+  it("names them by the module whose forward does, before its output, not by those around or within", () => {
+    class Naming extends Module {
+      readonly child = new Identity();
+
+      forward(x: Tensor): Tensor {
+        const y = this.child.call(x);
+        observe("half", () => mul(y, 0.5));
+        return y;
+      }
+    }
+    const model = new Around(new Naming());
+    const seen: string[] = [];
+    const trace = (values: boolean): string[] => {
+      seen.length = 0;
+      traceModules(
+        any(model),
+        () => model.call(x),
+        (path) => void seen.push(path),
+        { values },
+      );
+      return [...seen];
+    };
+    expect(trace(true)).toEqual(["child.child", "child.half", "child"]);
+    expect(trace(false)).toEqual(["child.child", "child"]);
+  });
+});
+
 describe("a trace reports", () => {
+  it("a module that hangs in two places by both paths", () => {
+    const shared = new Identity();
+    const model = new Sequential({ a: new Sequential([shared]), b: shared });
+    expect(pathsOf(model)).toEqual(["a.0", "b", "a", "a.0", "b"]);
+  });
+
   it("each module once, whether it ran before, is traced again, or holds others", () => {
     const model = new Sequential([new Around(new Identity()), new Identity()]);
     const once = ["0.child", "0", "1"];
