@@ -39,7 +39,7 @@ describe("heatMap", () => {
   it("is averaged down to the screen's height as well, but to no less than four lines, nor where it is a list", () => {
     const matrix = { height: 64, width: 32, data: new Float32Array(2048) };
     expect(heatMap(matrix, { ...plain, rows: 19 })).toHaveLength(16);
-    expect(heatMap(matrix, { ...plain, rows: 35 })).toHaveLength(32);
+    expect([34, 35].map((rows) => heatMap(matrix, { ...plain, rows }).length)).toEqual([16, 32]);
     expect(heatMap(matrix, { ...plain, rows: 2 })).toHaveLength(4);
     expect(heatMap(matrix, plain)).toHaveLength(32);
     expect(heatMap({ ...matrix, width: 31 }, { ...plain, rows: 19 })).toHaveLength(32);

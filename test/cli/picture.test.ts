@@ -35,10 +35,14 @@ describe("picture", () => {
     expect(readFileSync(join(folder, "there.jpg")).equals(readFileSync(join(folder, "attention.jpg")))).toBe(
       false,
     );
-    await draw("model.19.decoder.layers.1.cross_attn", "other.png", "--query", "7");
-    expect(readFileSync(join(folder, "other.png")).equals(readFileSync(join(folder, "points.png")))).toBe(
-      false,
-    );
+    for (const [query, same] of [
+      ["7", false],
+      ["2", true], // the best of this picture
+    ] as const) {
+      await draw("model.19.decoder.layers.1.cross_attn", "other.png", "--query", query);
+      const other = readFileSync(join(folder, "other.png"));
+      expect(other.equals(readFileSync(join(folder, "points.png"))), query).toBe(same);
+    }
   });
 
   it("names what is wrong, and writes nothing", async () => {
@@ -49,6 +53,9 @@ describe("picture", () => {
     };
     expect(await told(draw("model.2.max", "x.png"))).toMatch(
       /--layer: expected a module's path.* \(did you mean model\.2\.ma\?\)/,
+    );
+    expect(await told(draw("model.2.*", "x.png"))).toMatch(
+      /--layer: expected a module's path.*, got model\.2\.\*/,
     );
     expect(await told(draw("model.19", "x.png"))).toMatch(
       /--show maps: expected a layer of one output \[1, C, H, W\]/,

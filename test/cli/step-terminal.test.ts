@@ -36,10 +36,12 @@ function onTerminal(
     since = "";
     child.stdin.write(left.shift()?.[1] ?? "");
   });
-  return new Promise((resolve) =>
-    child.on("close", (code) =>
-      resolve({ code, shown: shown.replaceAll("\x1b", "^").replaceAll("\r\n", "\n") }),
-    ),
+  return new Promise((resolve, reject) =>
+    child.on("close", (code) => {
+      shown = shown.replaceAll("\x1b", "^").replaceAll("\r\n", "\n");
+      if (left.length === 0) resolve({ code, shown });
+      else reject(new Error(`${left[0][0]} did not come:\n${shown}`)); // killed, script may still end with 0
+    }),
   );
 }
 

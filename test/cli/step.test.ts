@@ -160,6 +160,12 @@ describe("step, by lines", () => {
     expect(out.filter((line) => /^[<>] model\.1 /.test(line))).toHaveLength(1);
   });
 
+  it("refuses a breakpoint that fits nothing before anything is loaded", () => {
+    const { code, out, err } = stepThrough(["q"], "--break", "model.3,modle.2");
+    expect([code, out]).toEqual([2, [""]]);
+    expect(err).toMatch(/--break: expected a module's path.*, got modle\.2 \(did you mean model\.2\?\)/);
+  });
+
   it("names what is wrong and goes on; the exit code tells", () => {
     const { code, out, err } = stepThrough([
       "nxt",
@@ -238,7 +244,11 @@ describe("layers", () => {
     const paths = layers.map(({ path }) => path);
     expect(new Set(paths).size).toBe(paths.length);
     expect(paths.slice(0, 3)).toEqual(["", "model.0", "model.0.conv0"]);
-    expect(layers.find(({ path }) => path === "model.19.query_pos_head")?.calls).toBe(3);
+    expect(layers.find(({ path }) => path === "model.19.query_pos_head")).toMatchObject({
+      calls: 3,
+      parameters: 4 * 512 + 512 + 512 * 256 + 256,
+      multiply_adds: 3 * 300 * (4 * 512 + 512 * 256), // of all its calls, on 300 queries
+    });
     expect(
       layers.filter(({ kind }) => kind === "UIB").every(({ quirk }) => quirk?.includes("no residual")),
     ).toBe(true);
@@ -249,7 +259,7 @@ describe("layers", () => {
   it("--depth and --only choose, --lines explains; a pattern that fits nothing is an error", async () => {
     const { stdout } = await runCli(["layers", "--depth", "1"]);
     const rows = stdout.trimEnd().split("\n").slice(1);
-    expect(rows[0]).toMatch(/^\(the network\) +RTDETRDetectionModel/);
+    expect(rows[0]).toMatch(/^\(the network\) +RTDETRDetectionModel .* 100\.0 %$/);
     expect(rows.slice(1).map((row) => row.split(" ")[0])).toEqual(
       Array.from({ length: 20 }, (_, i) => `model.${i}`),
     );
