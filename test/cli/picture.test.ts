@@ -2,7 +2,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { readTraceFile } from "../../src/conformance/trace-file.ts";
+import { attentionSheet, samplingImage } from "../../src/depict/overlays.ts";
+import { findModel } from "../../src/detector/model-files.ts";
+import { type ImageData8, toRgb } from "../../src/image/image.ts";
 import { decodeImage } from "../../src/image/index.ts";
+import { resizeBilinear } from "../../src/image/resize.ts";
+import { tensor } from "../../src/tensor/create.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
 import { PICTURES, runCli, scratchFolder } from "./run-cli.ts";
 
 const PICTURE = join(PICTURES, "wall.jpg");
@@ -43,6 +50,44 @@ describe("picture", () => {
       const other = readFileSync(join(folder, "other.png"));
       expect(other.equals(readFileSync(join(folder, "points.png"))), query).toBe(same);
     }
+  });
+
+  it("draws what a trace of the run has: the token at a place, the points and boxes of a layer", async () => {
+    const trace = join(folder, "t.safetensors");
+    const layer = "model.19.decoder.layers.1.cross_attn";
+    const wanted = "model.2.ma.attention,model.19.decoder.layers.1.cross_attn.*,model.19.boxes.*,output0";
+    await runCli(["trace", PICTURE, "--imgsz", "320", "--tensors", wanted, "--output", trace]);
+    const { tensors } = readTraceFile(trace);
+    const of = (name: string): Tensor => {
+      const found = tensors.get(name);
+      return tensor(found?.data as Float32Array, found?.shape as number[]);
+    };
+    const same = (name: string, image: ImageData8): boolean =>
+      Buffer.from(decodeImage(readFileSync(join(folder, name))).data).equals(Buffer.from(image.data));
+    const photo = toRgb(decodeImage(readFileSync(PICTURE)));
+    await draw("model.2.ma", "at.png", "--at", "400,200"); // of 10 x 10 cells of 128 x 96 pixels
+    const sheet = attentionSheet(resizeBilinear(photo, 300, 400), of("model.2.ma.attention"), {
+      token: 23,
+      title: "model.2.ma, from row 2, column 3 of 10 x 10",
+      mark: { x: 120, y: 60, width: 40, height: 30 },
+    });
+    expect(same("at.png", sheet)).toBe(true);
+    const query = 7;
+    const box = (n: number): number[] => [
+      ...of(`model.19.boxes.${n}`).select(0, 0).select(0, query).toFloat32Array(),
+    ];
+    const scores = [...of("output0").select(0, 0).select(0, query).toFloat32Array()].slice(4);
+    const best = Math.max(...scores);
+    const name = findModel({}).config.names?.[scores.indexOf(best)];
+    const points = samplingImage(photo, {
+      locations: of(`${layer}.sampling_locations`).select(0, 0).select(0, query),
+      weights: of(`${layer}.sampling_weights`).select(0, 0).select(0, query),
+      before: box(1),
+      after: box(2),
+      label: `query ${query}: ${name} ${best.toFixed(2)}`,
+    });
+    await draw(layer, "seven.png", "--query", String(query));
+    expect(same("seven.png", points)).toBe(true);
   });
 
   it("names what is wrong, and writes nothing", async () => {
