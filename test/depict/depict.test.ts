@@ -180,8 +180,10 @@ describe("overlays", () => {
     expect([white(12, 6), white(9, 10), white(30, 10), white(20, 16), white(27, 13)]).toEqual(
       new Array(5).fill(false),
     );
-    const five = attentionSheet(grey(40, 40, 100), zeros([1, 4, 4, 4]), { token: 0 });
-    expect(five.height).toBe(36 + 2 * (40 + 20 + 8)); // four panels to a row
+    const heights = [3, 4].map(
+      (heads) => attentionSheet(grey(40, 40, 100), zeros([1, heads, 4, 4]), { token: 0 }).height,
+    );
+    expect(heights).toEqual([36 + (40 + 20 + 8), 36 + 2 * (40 + 20 + 8)]); // four panels to a row
     expect(() => attentionSheet(grey(4, 4, 0), attention, { token: 4 })).toThrow(
       /a token in 0 \.\. 3, got 4/,
     );
@@ -241,14 +243,18 @@ describe("overlays", () => {
 
   it("sampling: the radius is the root of the weight, the disc lets through what is below; levels by their number", () => {
     const box = [0.9, 0.9, 0.1, 0.1];
-    const locations = tensor([0.5, 0.25, 0, 0, 0, 0, /* level 1 */ 0.5, 0.75, 0, 0, 0, 0], [1, 2, 3, 2]);
-    const weights = tensor([0.25, 0, 0, 0.25, 0, 0], [1, 2, 3]);
+    const locations = tensor(
+      [0.5, 0.25, 0.25, 0.25, 0, 0, /* level 1 */ 0.5, 0.75, 0, 0, 0, 0],
+      [1, 2, 3, 2],
+    );
+    const weights = tensor([0.25, 0.25, 0, 0.25, 0, 0], [1, 2, 3]);
     const image = samplingImage(grey(400, 200, 100), { locations, weights, before: box, after: box });
     // A fortieth of 400 is 10, of a quarter half: 5 pixels, around (200, 50) and (200, 150).
     const mixed = (colour: readonly number[]): number[] =>
       colour.map((c) => Math.round(100 + 0.55 * (c - 100)));
     for (const dx of [-5, 4]) expect(pixel(image, 200 + dx, 50)).toEqual(mixed(LEVEL_COLOURS[0]));
     for (const dx of [-6, 5]) expect(pixel(image, 200 + dx, 50)).toEqual([100, 100, 100]);
+    expect(pixel(image, 100, 50)).toEqual(mixed(LEVEL_COLOURS[0])); // the second point of level 0
     expect(pixel(image, 200, 150)).toEqual(mixed(LEVEL_COLOURS[1]));
   });
 });
