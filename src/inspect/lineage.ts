@@ -5,7 +5,7 @@
 import type { Pair } from "../backend/backend.ts";
 import type { Operation, Value, View } from "../compile/graph.ts";
 import { type Compilable, tracedView, traceGraph } from "../compile/trace.ts";
-import type { AnyModule, Observer } from "../nn/index.ts";
+import { type AnyModule, modulePaths, type Observer } from "../nn/index.ts";
 import { namedTensors } from "./named-tensors.ts";
 
 /** A tensor of the run: a run of memory by its number, in a shape. Several tensors may be views of one memory. */
@@ -81,8 +81,7 @@ export function lineageOf(model: AnyModule, shape: readonly number[]): Lineage {
 
 /** Adds every call to `calls`; `nodes` counts the operators that have run. */
 function callsInto(calls: LineageCall[], model: AnyModule, nodes: () => number): Observer {
-  const paths = new Map<AnyModule, string>();
-  for (const [path, module] of model.namedModules()) if (!paths.has(module)) paths.set(module, path);
+  const paths = modulePaths(model);
   const around: number[] = [];
   return {
     call: (module, inputs, proceed) => {
