@@ -1,0 +1,113 @@
+/**
+ * A file of records, a JSON line for each source that was worked on: what a run that was killed has done, and what many runs' results
+ * are put together from. A line is written whole, by one call, and only when its source is done with.
+ */
+import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { fail, messageOf } from "../errors.ts";
+
+/** What is known of a source that was worked on. */
+export interface SourceRecord {
+  /** As it was given. */
+  readonly source: string;
+  /** Of its bytes, in hexadecimal; absent where it could not be read. */
+  readonly sha256?: string;
+  /** Digest of the model and of all options that change what is found. */
+  readonly model: string;
+  readonly status: "done" | "failed";
+}
+
+const CHUNK_BYTES = 1 << 16;
+const MAX_LINE_BYTES = 1 << 26; // far more than any record has
+
+/** See the file's head. */
+export class RecordFile {
+  readonly #path: string;
+  readonly #file: number;
+  /** Bytes of what was done, by source: what of it still holds is told by the digests. */
+  readonly #known = new Map<string, string>();
+  /** Records that were found. */
+  readonly found: number;
+
+  /**
+   * Opens a file and reads what it holds, where `resume` says so; without it a file that holds something is refused. A last line
+   * that was cut off is taken away. Errors of code "file", or "format" for a file of something else.
+   */
+  constructor(path: string, resume: boolean) {
+    this.#path = path;
+    try {
+      this.#file = openSync(path, "a+");
+    } catch (error) {
+      fail("file", path, "a file that can be written", messageOf(error));
+    }
+    try {
+      this.found = this.#read(resume);
+    } catch (error) {
+      closeSync(this.#file);
+      throw error;
+    }
+  }
+
+  /** Whether a source's bytes were done by a model. A failure is tried again. */
+  has(source: string, sha256: string, model: string): boolean {
+    return this.#known.get(source) === `${sha256} ${model}`;
+  }
+
+  /** Adds a record, with what else belongs into its line. */
+  add(record: SourceRecord & Readonly<Record<string, unknown>>): void {
+    const line = Buffer.from(`${JSON.stringify(record)}\n`);
+    let written = 0;
+    try {
+      while (written < line.length) written += writeSync(this.#file, line, written);
+    } catch (error) {
+      fail("file", this.#path, "room for a record", messageOf(error));
+    }
+  }
+
+  /** Closes it. */
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  #read(resume: boolean): number {
+    let [rest, position, whole, count] = [Buffer.alloc(0), 0, 0, 0];
+    for (;;) {
+      const chunk = Buffer.alloc(CHUNK_BYTES);
+      const got = readSync(this.#file, chunk, 0, CHUNK_BYTES, position);
+      if (got === 0) break;
+      if (!resume) {
+        fail(
+          "file",
+          this.#path,
+          "a new or an empty file",
+          "one that holds something",
+          "--resume goes on with it",
+        );
+      }
+      position += got;
+      rest = Buffer.concat([rest, chunk.subarray(0, got)]);
+      for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+        this.#take(rest.toString("utf8", 0, end), ++count);
+        whole += end + 1;
+        rest = rest.subarray(end + 1);
+      }
+      if (rest.length > MAX_LINE_BYTES)
+        fail("format", this.#path, "a JSON record a line", `${rest.length} bytes in one`);
+    }
+    if (rest.length > 0) ftruncateSync(this.#file, whole);
+    return count;
+  }
+
+  #take(line: string, number: number): void {
+    let record: Partial<SourceRecord> | null;
+    try {
+      record = JSON.parse(line) as Partial<SourceRecord> | null;
+    } catch {
+      record = null;
+    }
+    if (typeof record?.source !== "string" || typeof record.model !== "string") {
+      fail("format", `${this.#path}:${number}`, "a record with source and model", line.slice(0, 80));
+    }
+    if (record.status === "done") this.#known.set(record.source, `${record.sha256} ${record.model}`);
+    else this.#known.delete(record.source);
+  }
+}
