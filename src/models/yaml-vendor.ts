@@ -1,2 +1,10 @@
 /** The YAML parser; the only file that imports it. The build bundles it in place, so that nothing is left to install. */
-export { isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+export {
+  EVENT_ID,
+  type Event,
+  getScalarValue,
+  parseEvents,
+  SCALAR_STYLE,
+  type ScalarEvent,
+  YAMLException,
+} from "js-yaml";

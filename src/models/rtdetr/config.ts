@@ -6,8 +6,8 @@
  * number) and `conf` (the score above which this model's detections are worth showing). Any other key is refused: some,
  * as `activation` and `depth_multiple`, would make another network.
  */
-import { fail, messageOf } from "../../errors.ts";
-import { isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from "../yaml-vendor.ts";
+import { fail } from "../../errors.ts";
+import { parseYaml, type YamlNode } from "../yaml-nodes.ts";
 
 /** An argument as it stands in the file; "None" is null. */
 export type YamlArgument = string | number | boolean | null;
@@ -113,47 +113,29 @@ export function parseModelConfig(text: string, options: ConfigOptions = {}): Mod
 
 class Reader {
   readonly #source: string;
-  readonly #lines = new LineCounter();
-  readonly #root: Node | null;
+  readonly #root: YamlNode | undefined;
 
   constructor(text: string, source: string) {
     this.#source = source;
-    try {
-      // QUIRK: at its default level the parser writes warnings to stderr; at "silent" it lets a second document pass.
-      const document = parseDocument(text, {
-        lineCounter: this.#lines,
-        prettyErrors: false,
-        logLevel: "error",
-      });
-      const [error] = document.errors;
-      if (error) {
-        const where = `${source}:${this.#lines.linePos(error.pos[0]).line}`;
-        // The parser's own words recommend a function of its.
-        if (error.code === "MULTIPLE_DOCS")
-          fail("format", where, "one YAML document", "the start of another");
-        fail("format", where, "valid YAML", error.message);
-      }
-      this.#root = document.contents;
-      // Aliases would let one line stand for many; nothing here needs them.
-      document.toJS({ maxAliasCount: 0 });
-    } catch (error) {
-      if (error instanceof Error && error.name === "MobileDetrError") throw error;
-      fail("format", source, "YAML without aliases", messageOf(error));
-    }
+    this.#root = parseYaml(text, source);
   }
 
   config(options: ConfigOptions): ModelConfig {
     const root = this.#root;
-    if (!isMap(root)) fail("format", this.#source, "a map with nc, backbone and head", describeNode(root));
-    const get = (key: string): Node | undefined => (root.get(key, true) as Node | undefined) ?? undefined;
-    const need = (key: string): Node => {
+    if (root?.kind !== "map") {
+      fail("format", this.#source, "a map with nc, backbone and head", describeNode(root));
+    }
+    const get = (key: string): YamlNode | undefined => {
+      return root.items.find((item) => this.#value(item.key) === key)?.value;
+    };
+    const need = (key: string): YamlNode => {
       return (
         get(key) ??
         fail(
           "format",
           this.#source,
           `a key ${key}`,
-          `keys ${root.items.map((i) => String(i.key)).join(", ")}`,
+          `keys ${root.items.map(({ key }) => nameOf(key)).join(", ")}`,
         )
       );
     };
@@ -161,7 +143,7 @@ class Reader {
     const fileNc = own && this.#count(own, "nc, the number of classes", MAX_CLASSES);
     const nc = options.nc ?? (fileNc as number);
     const [first, rest] = [need("backbone"), need("head")];
-    this.#checkKeys(root.items.map(({ key }) => key as Node));
+    this.#checkKeys(root.items.map(({ key }) => key));
     this.#checkChannels(get("ch"));
     const backbone = this.#layers(first, "backbone");
     if (backbone.length !== 1) {
@@ -185,16 +167,15 @@ class Reader {
     };
   }
 
-  #at(node: Node | null | undefined): string {
-    const start = node?.range?.[0];
-    return start === undefined ? this.#source : `${this.#source}:${this.#lines.linePos(start).line}`;
+  #at(node: YamlNode | undefined): string {
+    return node ? `${this.#source}:${node.line}` : this.#source;
   }
 
-  #value(node: unknown): unknown {
-    return isScalar(node) ? node.value : undefined;
+  #value(node: YamlNode | undefined): YamlArgument | undefined {
+    return node?.kind === "scalar" ? node.value : undefined;
   }
 
-  #count(node: Node, what: string, most: number): number {
+  #count(node: YamlNode, what: string, most: number): number {
     const value = this.#value(node);
     if (!isCount(value, most)) {
       fail("format", this.#at(node), `${what}, as a whole number in [1, ${most}]`, describeNode(node));
@@ -202,20 +183,20 @@ class Reader {
     return value;
   }
 
-  #checkKeys(keys: readonly Node[]): void {
+  #checkKeys(keys: readonly YamlNode[]): void {
     for (const key of keys) {
       if (KEYS.includes(String(this.#value(key)))) continue;
-      fail("format", this.#at(key), `a key of ${KEYS.join(", ")}`, String(key));
+      fail("format", this.#at(key), `a key of ${KEYS.join(", ")}`, nameOf(key));
     }
   }
 
-  #checkChannels(node: Node | undefined): void {
+  #checkChannels(node: YamlNode | undefined): void {
     if (!node || this.#value(node) === INPUT_CHANNELS) return;
     fail("format", this.#at(node), `ch ${INPUT_CHANNELS}, the channels of the picture`, describeNode(node));
   }
 
   /** The file's own choice among its scales; Ultralytics writes "" where there is none. */
-  #scaleName(node: Node | undefined): string | undefined {
+  #scaleName(node: YamlNode | undefined): string | undefined {
     if (!node) return undefined;
     const value = this.#value(node);
     if (typeof value !== "string")
@@ -223,7 +204,7 @@ class Reader {
     return value === "" ? undefined : value;
   }
 
-  #fraction(node: Node, what: string): number {
+  #fraction(node: YamlNode, what: string): number {
     const value = this.#value(node);
     if (typeof value !== "number" || !(value >= 0 && value < 1)) {
       fail("format", this.#at(node), `${what} in [0, 1)`, describeNode(node));
@@ -231,16 +212,16 @@ class Reader {
     return value;
   }
 
-  #scale(node: Node | undefined, wanted: string | undefined): ScaleConfig {
+  #scale(node: YamlNode | undefined, wanted: string | undefined): ScaleConfig {
     if (!node && wanted === undefined) return NO_SCALE;
-    if (!isMap(node))
+    if (node?.kind !== "map")
       fail(
         "format",
         this.#at(node),
         "scales as a map of name: [depth, width, max_channels]",
         describeNode(node),
       );
-    const pairs = node.items.map((item) => [String(item.key), item.value as Node] as const);
+    const pairs = node.items.map(({ key, value }) => [nameOf(key), value] as const);
     const pair = wanted === undefined ? pairs[0] : pairs.find(([name]) => name === wanted);
     if (!pair)
       fail(
@@ -250,7 +231,7 @@ class Reader {
         pairs.map(([name]) => name).join(", "),
       );
     const [name, value] = pair;
-    const numbers = isSeq(value) ? value.items.map((item) => this.#value(item)) : [];
+    const numbers = value.kind === "sequence" ? value.items.map((item) => this.#value(item)) : [];
     const legal = numbers.length === 3 && numbers.every((n) => typeof n === "number" && n > 0);
     const [depth, width, maxChannels] = numbers as number[];
     // max_channels may be .inf, no limit.
@@ -260,15 +241,15 @@ class Reader {
   }
 
   /** The file's names, checked against its own number of classes where it tells one. */
-  #names(node: Node | undefined, fileNc: number | undefined): string[] | undefined {
+  #names(node: YamlNode | undefined, fileNc: number | undefined): string[] | undefined {
     if (!node) return undefined;
-    const items = isSeq(node) || isMap(node) ? node.items : [];
+    const items = node.kind === "scalar" ? [] : node.items;
     const nc = fileNc ?? items.length;
     const named = new Map<number, string>();
     items.forEach((item, i) => {
-      const number = isPair(item) ? this.#classNumber(item.key as Node, nc) : i;
+      const [number, name] = "key" in item ? [this.#classNumber(item.key, nc), item.value] : [i, item];
       if (named.has(number)) fail("format", this.#at(node), "each class number once", `${number} twice`);
-      named.set(number, String(this.#value(isPair(item) ? item.value : item) ?? ""));
+      named.set(number, String(this.#value(name) ?? ""));
     });
     const names = Array.from({ length: nc }, (_, i) => named.get(i) ?? "");
     if (named.size !== nc || nc === 0 || names.includes("")) {
@@ -277,7 +258,7 @@ class Reader {
     return names;
   }
 
-  #classNumber(key: Node, nc: number): number {
+  #classNumber(key: YamlNode, nc: number): number {
     const value = this.#value(key);
     const number = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
     if (typeof number !== "number" || !Number.isInteger(number) || number < 0 || number >= nc) {
@@ -286,41 +267,41 @@ class Reader {
     return number;
   }
 
-  #layers(node: Node, key: string): LayerConfig[] {
-    if (!isSeq(node) || node.items.length === 0) {
+  #layers(node: YamlNode, key: string): LayerConfig[] {
+    if (node.kind !== "sequence" || node.items.length === 0) {
       fail("format", this.#at(node), `${key} as a list of layers`, describeNode(node));
     }
-    return node.items.map((item) => this.#layer(item as Node));
+    return node.items.map((item) => this.#layer(item));
   }
 
-  #layer(node: Node): LayerConfig {
+  #layer(node: YamlNode): LayerConfig {
     const where = this.#at(node);
-    if (!isSeq(node) || node.items.length !== 4) {
+    if (node.kind !== "sequence" || node.items.length !== 4) {
       fail("format", where, "[from, repeats, module, arguments]", describeNode(node));
     }
-    const [from, repeats, module, args] = node.items as Node[];
-    const sources = isSeq(from) ? from.items.map((item) => this.#value(item)) : [this.#value(from)];
+    const [from, repeats, module, args] = node.items;
+    const isList = from.kind === "sequence";
+    const sources = isList ? from.items.map((item) => this.#value(item)) : [this.#value(from)];
     if (sources.length === 0 || !sources.every((s) => typeof s === "number" && Number.isInteger(s))) {
       fail("format", where, "from as a layer number or a list of them", describeNode(from));
     }
     const kind = this.#value(module);
     if (typeof kind !== "string") fail("format", where, "a module's name", describeNode(module));
-    if (!isSeq(args)) fail("format", where, "arguments as a list", describeNode(args));
+    if (args.kind !== "sequence") fail("format", where, "arguments as a list", describeNode(args));
     return {
-      from: isSeq(from) ? (sources as number[]) : (sources[0] as number),
+      from: isList ? (sources as number[]) : (sources[0] as number),
       repeats: this.#count(repeats, "repeats", MAX_REPEATS),
       module: kind,
-      args: args.items.map((item) => this.#argument(item as Node)),
+      args: args.items.map((item) => this.#argument(item)),
       where,
     };
   }
 
-  #argument(node: Node): YamlArgument {
+  #argument(node: YamlNode): YamlArgument {
     const value = this.#value(node);
     if (value === "None") return null;
     if (value === "True" || value === "False") return value === "True";
-    if (value === null || ["string", "number", "boolean"].includes(typeof value))
-      return value as YamlArgument;
+    if (value !== undefined) return value;
     return fail(
       "format",
       this.#at(node),
@@ -334,9 +315,13 @@ function isCount(value: unknown, most: number): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most;
 }
 
-function describeNode(node: unknown): string {
-  if (isScalar(node)) return JSON.stringify(node.value) ?? "nothing";
-  if (isSeq(node)) return `a list of ${node.items.length}`;
-  if (isMap(node)) return `a map of ${node.items.length} keys`;
-  return "nothing";
+/** A key as it is named in messages, and a scale by its caller. */
+function nameOf(key: YamlNode): string {
+  return key.kind === "scalar" ? String(key.value) : describeNode(key);
+}
+
+function describeNode(node: YamlNode | undefined): string {
+  if (!node) return "nothing";
+  if (node.kind === "scalar") return JSON.stringify(node.value);
+  return node.kind === "sequence" ? `a list of ${node.items.length}` : `a map of ${node.items.length} keys`;
 }
