@@ -13,6 +13,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateSync } from "node:zlib";
 import { build } from "esbuild";
+import { shakeYaml } from "./shake-yaml.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const out = `${root}dist/browser/`;
@@ -70,7 +71,7 @@ const worker = await build({
   entryPoints: ["src/detector/worker.browser.ts"],
   format: "iife",
   write: false,
-  plugins: [embeddedWorker(""), givenModules, seams],
+  plugins: [embeddedWorker(""), givenModules, seams, shakeYaml],
 });
 const [{ text: script }] = worker.outputFiles;
 
@@ -95,7 +96,7 @@ await build({
   chunkNames: "chunks/[name]-[hash]",
   format: "esm",
   splitting: true,
-  plugins: [embeddedWorker(deflateSync(script, { level: 9 }).toString("base64")), seams],
+  plugins: [embeddedWorker(deflateSync(script, { level: 9 }).toString("base64")), seams, shakeYaml],
 });
 await build({
   ...common,

@@ -12,6 +12,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
+import { shakeYaml } from "./shake-yaml.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -45,14 +46,13 @@ await build({
     js: 'import { createRequire as __createRequire } from "node:module";\nconst require = __createRequire(import.meta.url);',
   },
 });
-// The browser's form of yaml reads no environment, which some engines would ask permission for.
 await build({
   ...common,
   minify: true,
   entryPoints: ["lib/models/yaml-vendor.js", "lib/backend/wasm/instantiate.js"],
   platform: "neutral",
-  conditions: ["browser"],
-  mainFields: ["browser", "module", "main"],
+  mainFields: ["module", "main"],
+  plugins: [shakeYaml],
 });
 
 /**
