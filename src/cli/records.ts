@@ -53,7 +53,7 @@ export class RecordFile {
   }
 
   /** Adds a record, with what else belongs into its line. */
-  add(record: SourceRecord & Readonly<Record<string, unknown>>): void {
+  add<R extends SourceRecord>(record: R): void {
     const line = Buffer.from(`${JSON.stringify(record)}\n`);
     let written = 0;
     try {
