@@ -312,7 +312,9 @@ function restore(offered: readonly Offered[]): void {
   shown = new Map(); // controls show the state that they were made with
   show();
   const one = offered.find(({ name }) => name === state.picture);
-  if (one && state.picture !== before.picture) void session.takeOffered(one);
+  const other = offered.find(({ name }) => name === state.with);
+  if (other && state.with !== before.with) void session.compareWithOffered(other);
+  else if (one && state.picture !== before.picture) void session.takeOffered(one);
   else if (state.imgsz !== before.imgsz) void session.look();
 }
 
@@ -331,6 +333,8 @@ async function begin(): Promise<void> {
     if (session.looking) return;
   }
   await session.takeOffered(offered.find(({ name }) => name === state.picture) ?? offered[0]);
+  const other = offered.find(({ name }) => name === state.with);
+  if (other) await session.compareWithOffered(other);
 }
 
 const offered = offeredPictures();

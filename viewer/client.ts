@@ -41,12 +41,14 @@ export class Client {
     });
   }
 
-  /** Runs the network on a picture's bytes, or on the images of the trace that is open. */
-  async run(picture?: ArrayBuffer): Promise<RunRecord> {
+  /** Runs a network. */
+  async run(ask: Questions["run"]["ask"]): Promise<RunRecord> {
+    const buffers = [ask.picture, ask.network?.weights].filter((buffer) => buffer !== undefined);
+    const record = await this.ask("run", ask, buffers);
     this.#runs++;
     this.#cache.clear();
     this.#cacheBytes = 0;
-    return this.ask("run", { picture }, picture ? [picture] : []);
+    return record;
   }
 
   /** A tensor of the run. */

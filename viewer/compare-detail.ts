@@ -14,7 +14,7 @@ export interface Detail {
 }
 
 /** Makes it. */
-export function compareDetail(app: App): Detail {
+export function compareDetail(app: App, side: number): Detail {
   const root = el("section", { class: "compare-detail", "aria-label": "The chosen tensor" });
   let shown: CompareRow | undefined;
   let part: DetailPart | undefined;
@@ -28,7 +28,7 @@ export function compareDetail(app: App): Detail {
           el("p", { class: "soft" }, row ? "Reading both…" : "Choose a tensor to see it side by side."),
         );
         if (row?.status === "apart" || row?.status === "equal") {
-          void both(app, row).then((pair) => {
+          void both(app, side, row).then((pair) => {
             if (shown !== row) return;
             part = new DetailPart(app, row, pair);
             root.replaceChildren(part.root);
@@ -56,9 +56,9 @@ interface Pair {
   readonly theirs?: Numbers;
 }
 
-async function both(app: App, { ref, name, samples }: CompareRow): Promise<Pair> {
+async function both(app: App, side: number, { ref, name, samples }: CompareRow): Promise<Pair> {
   const ours = await app.client.tensor(ref);
-  return { ours, theirs: samples ? undefined : await app.client.ask("theirs", { ref, name }) };
+  return { ours, theirs: samples ? undefined : await app.client.ask("theirs", { side, ref, name }) };
 }
 
 class DetailPart {
@@ -99,7 +99,7 @@ class DetailPart {
     const about =
       row.status === "equal"
         ? "Equal in every element."
-        : `At most ${short(max, 4)} apart, ${short(max / std, 3)} of its standard deviation ${short(std, 3)}.`;
+        : `At most ${short(max, 4)} apart${std > 0 ? `, ${short(max / std, 3)} of its standard deviation ${short(std, 3)}` : ""}.`;
     this.root = el(
       "div",
       {},

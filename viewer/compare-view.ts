@@ -3,12 +3,25 @@ import { compareDetail, type Detail } from "./compare-detail.ts";
 import { el, setControl, shapeText, short, slider } from "./dom.ts";
 import { planesOf } from "./paint.ts";
 import type { CompareRecord, CompareRow } from "./protocol.ts";
+import type { OtherSide } from "./session.ts";
 import type { App, Shown } from "./view.ts";
 
 /** The view. */
 export function compareView(app: App): Shown {
   const root = el("div", { class: "view" });
-  let part: ComparePart | undefined;
+  let part: Promise<ComparePart> | undefined;
+  const begin = async ({ title, picture, trace }: OtherSide): Promise<ComparePart> => {
+    root.replaceChildren(el("p", { class: "soft" }, `Comparing with ${title}…`));
+    try {
+      const record = await app.client.ask("compare", { title, picture: picture?.slice(0), trace });
+      const made = new ComparePart(app, record);
+      root.replaceChildren(made.root);
+      return made;
+    } catch (error) {
+      root.replaceChildren(el("p", {}, `${title}: ${(error as Error).message}`), invitation(app));
+      throw error;
+    }
+  };
   return {
     root,
     update: async () => {
@@ -17,14 +30,8 @@ export function compareView(app: App): Shown {
         root.replaceChildren(invitation(app));
         return;
       }
-      if (!part) {
-        root.replaceChildren(el("p", { class: "soft" }, `Comparing with ${other.title}…`));
-        const { title, picture } = other;
-        const record = await app.client.ask("compare", { title, picture: picture?.slice(0) });
-        part = new ComparePart(app, record);
-        root.replaceChildren(part.root);
-      }
-      part.update();
+      part ??= begin(other); // once, however often it is drawn meanwhile
+      (await part).update();
     },
   };
 }
@@ -84,12 +91,8 @@ function sources(app: App): HTMLElement {
     picture,
     ...app.offered
       .filter(({ name }) => name !== app.state.picture)
-      .map(({ name, url }) =>
-        button(`With ${name}`, `with-${name}`, () => {
-          void fetch(url)
-            .then((response) => response.blob())
-            .then((blob) => app.session.compareWith(name, blob), app.fail);
-        }),
+      .map((one) =>
+        button(`With ${one.name}`, `with-${one.name}`, () => void app.session.compareWithOffered(one)),
       ),
   );
 }
@@ -112,7 +115,7 @@ class ComparePart {
   constructor(app: App, record: CompareRecord) {
     this.#app = app;
     this.#record = record;
-    this.#detail = compareDetail(app);
+    this.#detail = compareDetail(app, record.side);
     this.#first.addEventListener("click", () => {
       const row = this.#record.rows.find((one) => this.#isApart(one));
       if (row) this.#choose(row);
@@ -186,7 +189,7 @@ class ComparePart {
       this.#first.disabled = apart.length === 0;
       this.#list.replaceChildren(...(this.#only ? apart : compared).map((row) => this.#row(row)));
     }
-    const chosen = rows.find(({ names }) => names.includes(state.diff));
+    const chosen = rows.find(({ name }) => name === state.diff);
     for (const row of this.#list.children as HTMLCollectionOf<HTMLElement>) {
       const own = row.dataset.name === chosen?.name;
       row.setAttribute("aria-selected", String(own));

@@ -6,7 +6,7 @@ export interface Difference {
   readonly max: number;
   /** Flat position in the whole tensor of the greatest distance. */
   readonly at: number;
-  /** Standard deviation of the second. */
+  /** Standard deviation of the second's finite numbers. */
   readonly std: number;
 }
 
@@ -16,15 +16,17 @@ export function differenceOf(
   theirs: ArrayLike<number>,
   positions?: ArrayLike<number>,
 ): Difference {
-  let [max, at, sum, squares] = [0, 0, 0, 0];
-  const size = Math.max(1, theirs.length);
+  let [max, at, sum, squares, count] = [0, 0, 0, 0, 0];
   const shift = Number.isFinite(theirs[0]) ? theirs[0] : 0; // near the mean, so that squares stay small
   for (let i = 0; i < theirs.length; i++) {
     const place = positions ? positions[i] : i;
     const [a, b] = [ours[place], theirs[i]];
     const centred = b - shift;
-    sum += centred;
-    squares += centred * centred;
+    if (Number.isFinite(centred)) {
+      sum += centred;
+      squares += centred * centred;
+      count++;
+    }
     if (a === b) continue;
     const apart = Math.abs(a - b);
     if (apart <= max) continue;
@@ -35,6 +37,6 @@ export function differenceOf(
     if (Number.isNaN(max)) continue;
     [max, at] = [apart, place];
   }
-  const mean = sum / size;
-  return { max, at, std: Math.sqrt(Math.max(0, squares / size - mean * mean)) };
+  const mean = sum / Math.max(1, count);
+  return { max, at, std: Math.sqrt(Math.max(0, squares / Math.max(1, count) - mean * mean)) };
 }

@@ -49,6 +49,8 @@ export type Statistics = Pick<TensorStatistics, "min" | "max" | "mean" | "std" |
 
 /** A whole run. */
 export interface RunRecord {
+  /** The network's name. */
+  readonly network: string;
   readonly calls: readonly CallRecord[];
   readonly width: number;
   readonly height: number;
@@ -81,10 +83,12 @@ export interface Numbers {
 
 /** What a trace file has. */
 export interface TraceRecord {
+  /** What it is called in questions. */
+  readonly id: number;
   readonly name: string;
   /** How many tensors. */
   readonly tensors: number;
-  /** Shape of the network's input, where it has that. */
+  /** Shape of the network's input, where it has that whole. */
   readonly images?: readonly number[];
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -94,9 +98,8 @@ export interface CompareRow {
   readonly ref: TensorRef;
   /** The call that gave it. */
   readonly n: number;
-  /** Its name in the trace, and all that it may have: those of containers whose output it is, too. */
+  /** Its name in the trace. */
   readonly name: string;
-  readonly names: readonly string[];
   /** "absent": the other has none; "shape": one of another shape. */
   readonly status: "equal" | "apart" | "absent" | "shape";
   /** Greatest distance, its flat position, and the other's standard deviation. */
@@ -110,6 +113,8 @@ export interface CompareRow {
 
 /** A run beside another, in the order in which tensors were made. */
 export interface CompareRecord {
+  /** What this comparison is called in questions. */
+  readonly side: number;
   readonly title: string;
   readonly rows: readonly CompareRow[];
   /** Names that fit nothing here. */
@@ -125,20 +130,27 @@ export interface NetworkChoice {
 
 /** Questions by name: what is asked with, and what is answered. */
 export interface Questions {
-  load: {
-    ask: NetworkChoice & { imgsz: readonly [number, number]; poolUrl?: string; budget: number };
-    answer: { name: string };
+  /**
+   * Runs on a picture's bytes or a trace's images. `key` names the network and its input size; `network` comes with it where the worker
+   * may not have it, and is refused as "no network" where it is missing. What is there stays until all of the new can be used.
+   */
+  run: {
+    ask: {
+      key: string;
+      network?: NetworkChoice & { imgsz: readonly [number, number]; poolUrl?: string; budget: number };
+      picture?: ArrayBuffer;
+      trace?: number;
+    };
+    answer: RunRecord;
   };
-  /** A picture's bytes; without them the images of the trace that is open. */
-  run: { ask: { picture?: ArrayBuffer }; answer: RunRecord };
-  /** Opens a trace, in place of the last other side. */
-  openTrace: { ask: { name: string; bytes: ArrayBuffer }; answer: TraceRecord };
-  /** The trace's images as RGBA pixels. */
-  images: { ask: object; answer: { width: number; height: number; data: Uint8ClampedArray } };
-  /** Compares with another picture, or without one with the other side that there is. */
-  compare: { ask: { picture?: ArrayBuffer; title?: string }; answer: CompareRecord };
-  /** The other side's numbers of a tensor; refused where it has samples alone. */
-  theirs: { ask: { ref: TensorRef; name: string }; answer: Numbers };
+  /** Opens a trace; of those that were opened before only those in `keep` stay. */
+  openTrace: { ask: { name: string; bytes: ArrayBuffer; keep: readonly number[] }; answer: TraceRecord };
+  /** A trace's images as RGBA pixels. */
+  images: { ask: { trace: number }; answer: { width: number; height: number; data: Uint8ClampedArray } };
+  /** Compares the run with another picture's, or with a trace. */
+  compare: { ask: { title: string; picture?: ArrayBuffer; trace?: number }; answer: CompareRecord };
+  /** The other side's numbers of a tensor; refused where it has samples alone, and where another comparison has begun. */
+  theirs: { ask: { side: number; ref: TensorRef; name: string }; answer: Numbers };
   tensor: { ask: { tensor: number }; answer: Numbers };
   parameter: { ask: { n: number; name: string }; answer: Numbers & { statistics: Statistics } };
   statistics: { ask: { tensor: number }; answer: Statistics };

@@ -42,6 +42,8 @@ export interface State {
   /** Name of the tensor that is compared, and from how many standard deviations on tensors count as apart: its logarithm. */
   diff: string;
   apart: number;
+  /** Name of the picture that the page offers and that is compared with. */
+  with: string;
   /** Chapter of the lesson, from 1; 0: none. */
   lesson: number;
   picture: string;
@@ -66,6 +68,7 @@ export const DEFAULTS: State = {
   open: "model.0",
   diff: "",
   apart: -3,
+  with: "",
   lesson: 0,
   picture: "",
   imgsz: 640,
@@ -88,6 +91,7 @@ const KEYS: Readonly<Record<Exclude<keyof State, "cell">, string>> = {
   open: "open",
   diff: "diff",
   apart: "apart",
+  with: "with",
   lesson: "lesson",
   picture: "picture",
   imgsz: "size",

@@ -18,51 +18,53 @@ interface WorkerScope {
 }
 
 const scope = self as unknown as WorkerScope;
+const NO_NETWORK = "no network"; // what the page knows this by
 const TERMS = 300; // more than anybody reads
 const OTHER_BUDGET_BYTES = 100e6; // of another picture's run
-let pipeline: Pipeline | undefined;
+/** The network that is loaded, by the page's key. */
+let network: { readonly key: string; readonly pipeline: Pipeline; readonly budget: number } | undefined;
 let input: Tensor | undefined;
 let recording: Recording | undefined;
-let trace: TraceFile | undefined;
-let other: Other | undefined;
+const traces = new Map<number, TraceFile>();
+let opened = 0;
+let other: { readonly side: number; readonly of: Other } | undefined;
 let otherInput: Tensor | undefined;
-let budget = 0;
+let sides = 0;
 
 type Answers = { [K in keyof Questions]: (ask: Questions[K]["ask"]) => Questions[K]["answer"] };
 
 const ANSWERS: Answers = {
-  load: ({ model, weights, imgsz, poolUrl, budget: bytes }) => {
-    [recording, input] = [undefined, undefined];
-    forgetOtherRun();
-    void pipeline?.close();
-    pipeline = undefined;
-    budget = bytes;
-    pipeline = new Pipeline({
-      model: model ?? { name: "codes", yaml: codes },
-      weights: new Uint8Array(weights),
-      fuse: false,
-      imgsz,
-      threads: poolUrl ? "auto" : 1,
-      workerUrl: poolUrl,
-    });
-    return { name: pipeline.info.model };
-  },
-  run: ({ picture }) => {
+  run: ({ key, network: choice, picture, trace }) => {
     const start = performance.now();
-    const { model, info } = needed(pipeline);
+    // What may be refused comes first: until then all of the last run stays.
+    const pixels = picture && decodeImage(new Uint8Array(picture));
+    const images = trace === undefined ? undefined : imagesOf(trace);
+    if (network?.key !== key && !choice) throw new Error(NO_NETWORK);
+    const next = network?.key === key ? network : load(key, choice as NonNullable<typeof choice>);
+    const { pipeline } = next;
+    let made: Tensor;
+    try {
+      made = pixels ? pipeline.preprocess(pixels) : imagesInput(pipeline, images as Images);
+    } catch (error) {
+      if (next !== network) void pipeline.close();
+      throw error;
+    }
     recording = undefined; // its memory before the next one's
-    forgetOtherRun();
     input?.dispose();
     input = undefined;
-    const made = picture ? pictureInput(picture) : traceInput();
-    input = made.input;
-    recording = new Recording(model as never, input, budget);
+    forgetOther();
+    if (network && next !== network) void network.pipeline.close();
+    network = next;
+    input = made;
+    recording = new Recording(pipeline.model as never, input, next.budget);
     const { calls, networkMs, keptBytes, allBytes } = recording;
+    const { info } = pipeline;
     const { shape } = input;
     return {
+      network: info.model,
       calls,
-      width: made.width,
-      height: made.height,
+      width: pixels?.width ?? shape[3],
+      height: pixels?.height ?? shape[2],
       imgsz: [shape[2], shape[3]],
       names: info.names,
       conf: info.conf,
@@ -73,31 +75,36 @@ const ANSWERS: Answers = {
       allBytes,
     } satisfies RunRecord;
   },
-  openTrace: ({ name, bytes }) => {
-    trace = openTrace(name, bytes);
-    forgetOtherRun();
-    other = otherTrace(trace);
-    return traceRecord(trace);
+  openTrace: ({ name, bytes, keep }) => {
+    const trace = openTrace(name, bytes);
+    for (const id of traces.keys()) if (!keep.includes(id)) traces.delete(id);
+    traces.set(++opened, trace);
+    return traceRecord(opened, trace);
   },
-  images: () => {
-    const { data, height, width } = traceImages();
+  images: ({ trace }) => {
+    const { data, height, width } = imagesOf(trace);
     const plane = height * width;
     const pixels = new Uint8ClampedArray(4 * plane).fill(255);
     for (let i = 0; i < plane; i++) for (let c = 0; c < 3; c++) pixels[4 * i + c] = 255 * data[c * plane + i];
     return { width, height, data: pixels };
   },
-  compare: ({ picture, title = "" }) => {
+  compare: ({ title, picture, trace }) => {
     const ours = needed(recording);
-    if (picture) {
-      forgetOtherRun();
-      otherInput = pictureInput(picture).input;
-      other = otherRun(title, new Recording(needed(pipeline).model as never, otherInput, OTHER_BUDGET_BYTES));
-    }
-    if (!other) throw new Error("expected something to compare with, got nothing: open a trace or a picture");
-    return compareWith(ours, other);
+    const { pipeline } = needed(network);
+    const pixels = picture && decodeImage(new Uint8Array(picture));
+    forgetOther();
+    let of: Other;
+    if (pixels) {
+      otherInput = pipeline.preprocess(pixels);
+      of = otherRun(new Recording(pipeline.model as never, otherInput, OTHER_BUDGET_BYTES));
+    } else of = otherTrace(needed(traces.get(trace ?? -1)));
+    other = { side: ++sides, of };
+    return { side: sides, title, ...compareWith(ours, of) };
   },
-  theirs: ({ ref, name }) => {
-    const found = other?.numbers(ref, [name]);
+  theirs: ({ side, ref, name }) => {
+    if (other?.side !== side)
+      throw new Error("expected the comparison that is shown, got another one, begun later");
+    const found = other.of.numbers(ref, name);
     if (!found) throw new Error(`the other side has no ${name}`);
     if (found.positions) throw new Error(`of ${name} the trace has ${found.positions.length} samples alone`);
     const { shape, data } = found.numbers;
@@ -118,32 +125,48 @@ const ANSWERS: Answers = {
   why: ({ n, output, index }) => explain(n, output, index),
 };
 
-/** A picture's bytes as the network's input. */
-function pictureInput(picture: ArrayBuffer): { input: Tensor; width: number; height: number } {
-  const pixels = decodeImage(new Uint8Array(picture));
-  return { input: needed(pipeline).preprocess(pixels), width: pixels.width, height: pixels.height };
+type Choice = NonNullable<Questions["run"]["ask"]["network"]>;
+
+/** A network that can run. Errors are `Pipeline`'s. */
+function load(key: string, { model, weights, imgsz, poolUrl, budget }: Choice): NonNullable<typeof network> {
+  const pipeline = new Pipeline({
+    model: model ?? { name: "codes", yaml: codes },
+    weights: new Uint8Array(weights),
+    fuse: false,
+    imgsz,
+    threads: poolUrl ? "auto" : 1,
+    workerUrl: poolUrl,
+  });
+  return { key, pipeline, budget };
 }
 
-/** The images of the trace as the network's input. */
-function traceInput(): { input: Tensor; width: number; height: number } {
-  const { data, height, width } = traceImages();
-  const made = Tensor.empty(needed(pipeline).backend, [1, 3, height, width], "f32", "channels_last").keep();
-  const pixels = made.storage.data as Float32Array;
-  const plane = height * width;
-  for (let i = 0; i < plane; i++) for (let c = 0; c < 3; c++) pixels[3 * i + c] = data[c * plane + i];
-  return { input: made, width, height };
+/** Images of a trace, [3, H, W]. */
+interface Images {
+  readonly data: ArrayLike<number>;
+  readonly height: number;
+  readonly width: number;
 }
 
-function traceImages(): { data: ArrayLike<number>; height: number; width: number } {
-  const tensor = trace?.tensors.get(IMAGES);
+function imagesOf(id: number): Images {
+  const tensor = traces.get(id)?.tensors.get(IMAGES);
   if (!tensor) throw new Error(`expected a trace with a tensor "${IMAGES}", got none`);
   const [, , height, width] = tensor.shape;
   return { data: numbersOf(tensor), height, width };
 }
 
-/** Lets another picture's run go; a trace stays. */
-function forgetOtherRun(): void {
-  if (otherInput) other = trace && otherTrace(trace);
+/** Images as the network's input. */
+function imagesInput(pipeline: Pipeline, { data, height, width }: Images): Tensor {
+  pipeline.model.checkInputSize([height, width]);
+  const made = Tensor.empty(pipeline.backend, [1, 3, height, width], "f32", "channels_last").keep();
+  const pixels = made.storage.data as Float32Array;
+  const plane = height * width;
+  for (let i = 0; i < plane; i++) for (let c = 0; c < 3; c++) pixels[3 * i + c] = data[c * plane + i];
+  return made;
+}
+
+/** Lets the other side of a comparison go. */
+function forgetOther(): void {
+  other = undefined;
   otherInput?.dispose();
   otherInput = undefined;
 }
@@ -182,7 +205,7 @@ function explain(n: number, output: number, index: readonly number[]): WhyRecord
 }
 
 function tensorOf({ shape, data }: Numbers, dtype: string): Tensor {
-  const tensor = Tensor.empty(needed(pipeline).backend, shape, dtype as "f32" | "i32").keep();
+  const tensor = Tensor.empty(needed(network).pipeline.backend, shape, dtype as "f32" | "i32").keep();
   (tensor.storage.data as Float32Array).set(data);
   return tensor;
 }
