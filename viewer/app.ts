@@ -38,6 +38,8 @@ const MAKERS: Readonly<Record<Exclude<View, "network">, (app: App) => Shown>> = 
 };
 /** Views of a layer that stay when another one is chosen in the tree. */
 const STAYING: ReadonlySet<View> = new Set(["maps", "graph"]);
+/** Views that show the layer which the address names. */
+const NAMING: ReadonlySet<View> = new Set(["layer", "maps", "graph"]);
 const BUDGET_BYTES = 400e6; // all tensors of the default model at 640
 const SMALL_BUDGET_BYTES = 120e6; // all of them at 320, for devices with little memory
 
@@ -133,12 +135,15 @@ function show(): void {
     (tab as HTMLElement).tabIndex = own ? 0 : -1;
   }
   showSize();
+  byId("first-network").hidden = !session.ownNetwork;
   byId<HTMLSelectElement>("bar").value = state.bar;
   for (const button of byId("pictures").querySelectorAll("button"))
     button.setAttribute("aria-pressed", String(button.dataset.name === state.picture));
   const current = session.run;
   if (!current) return;
   const call = callOf(current);
+  if (call.path !== state.layer && NAMING.has(state.view))
+    say(`This network has no layer ${state.layer}: shown is ${call.path}.`, true);
   tree.update(call, state.bar);
   lesson.update(state);
   const view = state.view === "network" ? "layer" : state.view;
@@ -254,6 +259,7 @@ function wire(offered: readonly Offered[]): void {
       ),
     );
   }
+  byId("first-network").addEventListener("click", () => void session.firstNetwork());
   wireCamera(byId("camera"), (frame, again) => session.takeFrame(frame, again, () => drawn));
   const file = byId<HTMLInputElement>("file");
   byId("open").addEventListener("click", () => file.click());
@@ -318,9 +324,14 @@ function restore(offered: readonly Offered[]): void {
   else if (state.imgsz !== before.imgsz) void session.look();
 }
 
-/** The sizes that the page offers. */
+/** Sizes that the page offers, and chapters that can be. */
 function legal(given: State): State {
-  return given.imgsz === 320 || given.imgsz === 640 ? given : { ...given, imgsz: defaults.imgsz };
+  const { imgsz, lesson } = given;
+  return {
+    ...given,
+    imgsz: imgsz === 320 || imgsz === 640 ? imgsz : defaults.imgsz,
+    lesson: Number.isInteger(lesson) && lesson > 0 ? lesson : 0,
+  };
 }
 
 /** The trace that the page was opened with, or the picture that the address names. */

@@ -86,7 +86,9 @@ class DetailPart {
         class: "large",
         role: "img",
         "data-what": what,
+        tabindex: 0,
         onclick: (event: MouseEvent) => this.#click(event),
+        onkeydown: (event: KeyboardEvent) => this.#key(event),
       }),
       ends: el("div", { class: "ends" }),
     }));
@@ -202,6 +204,22 @@ class DetailPart {
         (scale + 4) * stretch,
       );
     }
+  }
+
+  #key(event: KeyboardEvent): void {
+    const steps: Readonly<Record<string, readonly [number, number]>> = {
+      ArrowUp: [-1, 0],
+      ArrowDown: [1, 0],
+      ArrowLeft: [0, -1],
+      ArrowRight: [0, 1],
+    };
+    const step = steps[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const { height, width } = planesOf(this.#row.ref.shape);
+    const [row, column] = this.#app.state.cell ?? [0, 0];
+    const keep = (i: number, size: number): number => Math.min(size - 1, Math.max(0, i));
+    this.#app.set({ cell: [keep(row + step[0], height), keep(column + step[1], width)] });
   }
 
   #click(event: MouseEvent): void {

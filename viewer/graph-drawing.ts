@@ -34,11 +34,13 @@ export function drawGraph(drawn: Drawn): { svg: SVGSVGElement; most: number } {
   for (const { x, title } of layout.columns)
     svg.append(words("text", { x, y: 22, class: "column", "text-anchor": "middle" }, title));
   const most = Math.max(1e-12, ...boxes.map(({ kind, n }) => (kind === "call" ? measure(calls[n], bar) : 0)));
-  for (const [i, { n }] of frames.entries()) if (n !== 0) svg.append(drawFrame(calls[n], layout.frames[i]));
+  const open = frames.map(({ n }, i) => ({ n, place: layout.frames[i] })).filter(({ n }) => n !== 0);
+  for (const { place } of open) svg.append(drawFrame(place));
   for (const [e, { path }] of layout.lines.entries()) {
     const { from, to } = edges[e];
     svg.append(shape("path", { d: path, class: "flow", "data-from": from, "data-to": to }));
   }
+  for (const { n, place } of open) svg.append(drawFrameHead(calls[n], place)); // over the lines that pass
   for (const [i, box] of boxes.entries()) svg.append(drawBox(drawn, box, i, layout.boxes[i], most));
   for (const [e, { label }] of layout.lines.entries()) {
     const text = edges[e].shape.slice(edges[e].shape.length > 2 ? 1 : 0).join("×");
@@ -103,13 +105,16 @@ function drawBox(
   return group;
 }
 
-function drawFrame(
-  { path, kind, n }: CallRecord,
-  { x, y, width, height, level }: Place & { level: number },
-): SVGElement {
+function drawFrame({ x, y, width, height, level }: Place & { level: number }): SVGElement {
   const group = shape("g", { class: "frame", transform: `translate(${x} ${y})`, "data-level": level % 2 });
+  group.append(shape("rect", { width, height, rx: 9 }));
+  return group;
+}
+
+function drawFrameHead({ path, kind, n }: CallRecord, { x, y }: Place): SVGElement {
   const head = shape("g", {
     class: "frame-head",
+    transform: `translate(${x} ${y})`,
     role: "button",
     tabindex: -1,
     "data-n": n,
@@ -120,8 +125,7 @@ function drawFrame(
     words("text", { x: 8, y: 14, class: "fold", "data-fold": n }, "−"),
     words("text", { x: 22, y: 14, class: "part-name" }, `${path} ${kind}`),
   );
-  group.append(shape("rect", { width, height, rx: 9 }), head);
-  return group;
+  return head;
 }
 
 function short(text: string): string {

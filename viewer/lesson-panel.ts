@@ -45,14 +45,15 @@ export class LessonPanel {
 
   /** Draws the chapter that the state names; 0 is none. */
   update(state: Readonly<State>): void {
-    const chapter = this.#chapters[state.lesson - 1];
+    const number = Math.min(state.lesson, this.#chapters.length);
+    const chapter = this.#chapters[number - 1];
     document.body.toggleAttribute("data-lesson", state.lesson > 0);
     this.#root.hidden = state.lesson === 0;
     if (!chapter) return;
-    const drawn = `${state.lesson}/${this.#chapters.indexOf(chapter)}`;
+    const drawn = `${number}/${this.#chapters.indexOf(chapter)}`;
     if (this.#drawn !== drawn) {
       this.#drawn = drawn;
-      this.#draw(chapter, state.lesson);
+      this.#draw(chapter, number);
     }
     for (const [i, { state: own }] of chapter.looks.entries()) {
       const shown = Object.entries(own).every(
@@ -96,7 +97,10 @@ export class LessonPanel {
             class: "button quiet step",
             id: "leave-lesson",
             "aria-label": "Leave the lesson",
-            onclick: () => this.#page.set({ lesson: 0 }),
+            onclick: () => {
+              this.#page.set({ lesson: 0 });
+              byId("take-lesson").focus();
+            },
           },
           "×",
         ),
@@ -117,7 +121,13 @@ export class LessonPanel {
                 class: "look",
                 "data-look": i,
                 "aria-pressed": "false",
-                onclick: () => this.#page.set(state),
+                onclick: () => {
+                  this.#page.set(state);
+                  const main = byId("main");
+                  // On a phone the view is below the text.
+                  if (main.getBoundingClientRect().top > innerHeight / 2)
+                    main.scrollIntoView({ block: "start" });
+                },
               },
               text,
             ),
@@ -155,5 +165,12 @@ async function follow(client: Client, run: Run): Promise<Followed> {
   const [x, y] = boxes[layers].subarray(4 * best.query);
   const within = (share: number): number => Math.min(0.999, Math.max(0, share));
   const { query, score } = best;
-  return { query, score, x: within(x), y: within(y), name: run.record.names[best.classId] };
+  return {
+    query,
+    score,
+    classId: best.classId,
+    x: within(x),
+    y: within(y),
+    name: run.record.names[best.classId],
+  };
 }

@@ -35,7 +35,10 @@ export function mapsView(app: App): Shown {
         key = next;
         const ref = call.outputs[output];
         if (!ref) return root.replaceChildren(el("p", {}, "This call gives no tensor."));
-        const numbers = await app.client.tensor(ref);
+        const numbers = await app.client.tensor(ref).catch((error: unknown) => {
+          if (key === next) key = ""; // asked for again when it is drawn again
+          throw error;
+        });
         if (key !== next) return;
         part = new MapsPart(app, call, output, ref, numbers);
         root.replaceChildren(part.root);

@@ -21,7 +21,7 @@ const LINEAR: Lesson = {
 const LESSONS: Readonly<Record<string, Lesson>> = {
   RTDETRDetectionModel: {
     what: "The whole detector: a backbone turns pixels into maps, a neck mixes maps of three sizes, a decoder turns them into boxes.",
-    formula: "picture → maps at strides 8, 16, 32 → mixed maps → 100 queries → boxes and class scores",
+    formula: "picture → maps at strides 8, 16, 32 → mixed maps → queries → boxes and class scores",
     paper: RTDETR,
   },
   MobileNetV4ConvSmall: {
@@ -40,18 +40,19 @@ const LESSONS: Readonly<Record<string, Lesson>> = {
     paper: MOBILENET,
   },
   AttentionBlock: {
-    what: "Attention beside a shortcut: what the attention adds is scaled down to almost nothing at first.",
+    what: "Attention beside a shortcut: what the attention adds is scaled by the constant 10⁻⁵, to almost nothing.",
     formula: "y = attention(norm(x)) · 10⁻⁵ + x",
     paper: MOBILENET,
   },
   MultiQueryAttention: {
-    what: "Every place asks in several heads, but all heads share one set of keys and values, which saves memory traffic.",
+    what: "Queries ask in several heads, but all heads share one set of keys and values, which saves memory traffic. Keys are places of the map; queries and values are pieces of it that are read in another order, and so no places (quirk 2).",
     formula: "y = project(softmax(q · k / √d) · v), one k and v for all heads",
     paper: "Fast Transformer Decoding: One Write-Head is All You Need, arXiv 1911.02150",
   },
   Conv2d: {
     what: "Slides a small window over the map. At each place, what is under the window is multiplied by the window's weights and summed: a match between the picture there and the pattern in the weights.",
-    formula: "y[o, h, w] = bias[o] + Σ x[c, h·s + i − p, w·s + j − p] · weight[o, c, i, j] over c, i, j",
+    formula:
+      "y[o, h, w] = bias[o] + Σ x[c, h·s + i − p, w·s + j − p] · weight[o, c, i, j] over i, j and the channels c of o's group",
     paper: "Gradient-Based Learning Applied to Document Recognition, LeCun et al. 1998",
   },
   BatchNorm2d: {
@@ -109,7 +110,7 @@ const LESSONS: Readonly<Record<string, Lesson>> = {
   },
   AIFI: {
     what: "The encoder: every pixel of the coarsest map looks at every other one, so that a place knows of the whole picture. A small network for each pixel follows.",
-    formula: "s = norm1(x + attention(x + pos)); y = norm2(s + fc2(gelu(fc1(s))))",
+    formula: "s = norm1(x + attention(q = k = x + pos, v = x)); y = norm2(s + fc2(gelu(fc1(s))))",
     paper: RTDETR,
   },
   Conv: {
@@ -155,12 +156,13 @@ const LESSONS: Readonly<Record<string, Lesson>> = {
   },
   DeformableTransformerDecoderLayer: {
     what: "Queries talk with each other, then look at the picture where they expect something, then think by themselves; their boxes are moved after it.",
-    formula: "e = norm1(e + self_attn(e)); e = norm2(e + cross_attn(e, maps)); e = norm3(e + ffn(e))",
+    formula:
+      "e = norm1(e + self_attn(q = k = e + pos, v = e)); e = norm2(e + cross_attn(e + pos, maps)); e = norm3(e + ffn(e)), pos made of the query's box",
     paper: DEFORMABLE,
   },
   RTDETRDecoder: {
-    what: "The head: scores every pixel of three maps, takes the 100 best as queries, and moves their boxes layer by layer.",
-    formula: "queries = top 100 of token scores; box ← sigmoid(head(e) + logit(box)), three times",
+    what: "The head: scores every pixel of three maps, takes the best as queries, and moves their boxes layer by layer.",
+    formula: "queries = top-k of token scores; box ← sigmoid(head(e) + logit(box)), layer after layer",
     paper: RTDETR,
   },
 };

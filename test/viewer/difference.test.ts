@@ -3,8 +3,15 @@ import { describe, expect, it } from "vitest";
 import { writeSafetensors } from "../../src/weights/safetensors-write.ts";
 import { differenceOf } from "../../viewer/difference.ts";
 import { sortFiles } from "../../viewer/files.ts";
-import { namedOutputs, openTrace, otherTrace, traceRecord } from "../../viewer/other.ts";
-import type { CallRecord, TensorRef } from "../../viewer/protocol.ts";
+import {
+  compareWith,
+  namedOutputs,
+  openTrace,
+  otherRun,
+  otherTrace,
+  traceRecord,
+} from "../../viewer/other.ts";
+import type { CallRecord, Numbers, TensorRef } from "../../viewer/protocol.ts";
 import { DEFAULTS, readHash, writeHash } from "../../viewer/state.ts";
 
 describe("difference", () => {
@@ -27,6 +34,7 @@ describe("difference", () => {
     expect(differenceOf([infinite, 1], [infinite, 1]).max).toBe(0);
     expect(differenceOf([infinite, 1], [1, 1]).max).toBe(infinite);
     expect(differenceOf([infinite], [-infinite]).max).toBe(infinite);
+    expect(differenceOf([1, 2, nan], [1, 4, nan]).std).toBe(1.5); // of what is finite
   });
 });
 
@@ -45,29 +53,84 @@ describe("what is compared", () => {
       call(3, "c", 2, [ref(5, "c")]),
       call(4, "c", 2.5, [ref(6, "c")], 2),
     ];
-    const names = namedOutputs(calls).map((one) => [one.ref.id, one.names]);
-    expect(names).toEqual([
-      [7, ["a.b", "a"]],
-      [6, ["c"]],
-      [9, ["output0"]],
-      [8, ["index"]],
+    const named = (...list: [string, number][]) => list.map(([name, n]) => ({ name, n }));
+    expect(namedOutputs(calls).map((one) => [one.ref.id, one.names])).toEqual([
+      [7, named(["a.b", 2], ["a", 1])],
+      [6, named(["c", 4])],
+      [9, named(["output0", 0])],
+      [8, named(["index", 0])],
     ]);
   });
 
-  it("a trace's tensors, by any of their names; what fits nothing is told", () => {
-    const bytes = writeSafetensors([
-      ["a", { dtype: "F32", shape: [2], data: new Float32Array([1, 2]) }],
-      ["images", { dtype: "F32", shape: [1, 3, 1, 1], data: new Float32Array(3) }],
-      ["odd", { dtype: "F32", shape: [1], data: new Float32Array(1) }],
+  const tensor = (...data: number[]) =>
+    ({ dtype: "F32", shape: [data.length], data: new Float32Array(data) }) as const;
+
+  /** A run of two tensors, the second the output of two modules; counts how often it is asked for numbers. */
+  function recording(): { calls: CallRecord[]; numbers(...ids: number[]): Numbers[]; asked: number[][] } {
+    const asked: number[][] = [];
+    const calls = [
+      call(0, "", 3, []),
+      call(1, "a", 2, [ref(7, "a")]),
+      call(2, "a.b", 1, [ref(7, "a.b")]),
+      call(3, "c", 0, [ref(5, "c")]),
+    ];
+    const numbers = (...ids: number[]): Numbers[] => {
+      asked.push(ids);
+      return ids.map((id) => ({ shape: [2], data: new Float32Array([id, 1]) }));
+    };
+    return { calls, numbers, asked };
+  }
+
+  function traceOf(tensors: Record<string, ReturnType<typeof tensor>>): ReturnType<typeof otherTrace> {
+    return otherTrace(
+      openTrace("t.safetensors", writeSafetensors(Object.entries(tensors)).buffer as ArrayBuffer),
+    );
+  }
+
+  it("a trace's tensors; a tensor that is not the same under all of its names has a row for each", () => {
+    const same = traceOf({ a: tensor(7, 1), "a.b": tensor(7, 1), c: tensor(5, 1), odd: tensor(0) });
+    const equal = compareWith(recording(), same);
+    expect(equal.rows.map(({ name, status }) => [name, status])).toEqual([
+      ["c", "equal"],
+      ["a.b", "equal"],
     ]);
-    const trace = openTrace("t.safetensors", bytes.buffer as ArrayBuffer);
-    expect(traceRecord(trace)).toMatchObject({ tensors: 3, images: [1, 3, 1, 1] });
-    const other = otherTrace(trace);
-    const found = other.numbers(ref(0, "a.b"), ["a.b", "a"]);
-    expect(found?.name).toBe("a");
-    expect([...(found?.numbers.data ?? [])]).toEqual([1, 2]);
-    expect(other.numbers(ref(0, "z"), ["z"])).toBeUndefined();
-    expect(other.unknown(new Set(["a"]))).toEqual(["odd"]);
+    expect(equal.onlyTheirs).toEqual(["odd"]);
+    // A block that adds its input: what is within is right, what it gives is not.
+    const residual = traceOf({ a: tensor(9, 1), "a.b": tensor(7, 1) });
+    expect(
+      compareWith(recording(), residual).rows.map(({ name, n, status, max }) => [name, n, status, max]),
+    ).toEqual([
+      ["c", 3, "absent", undefined],
+      ["a.b", 2, "equal", 0],
+      ["a", 1, "apart", 2],
+    ]);
+    const other = compareWith(recording(), traceOf({ c: tensor(5, 1, 1) }));
+    expect(other.rows[0]).toMatchObject({ name: "c", status: "shape", theirShape: [3] });
+  });
+
+  it("another run's tensors, which are made ready many at a time", () => {
+    const other = recording();
+    const { rows } = compareWith(recording(), otherRun(other));
+    expect(rows.map(({ name, status }) => [name, status])).toEqual([
+      ["c", "equal"],
+      ["a.b", "equal"],
+    ]);
+    expect(other.asked[0]).toEqual([5, 7]); // before any is asked for alone: each alone may cost a run of the network
+  });
+
+  it("images are the network's input where a trace has them whole", () => {
+    const whole = openTrace(
+      "w",
+      writeSafetensors([["images", { dtype: "F32", shape: [1, 3, 1, 2], data: new Float32Array(6) }]])
+        .buffer as ArrayBuffer,
+    );
+    expect(traceRecord(4, whole)).toMatchObject({ id: 4, tensors: 1, images: [1, 3, 1, 2] });
+    const metadata = { samples: "2", shapes: JSON.stringify({ images: [1, 3, 1, 2] }) };
+    const sampled = openTrace(
+      "s",
+      writeSafetensors([["images", tensor(1, 2)]], metadata).buffer as ArrayBuffer,
+    );
+    expect(traceRecord(5, sampled).images).toBeUndefined();
   });
 });
 

@@ -280,6 +280,60 @@ describe("the comparison", () => {
     }
   });
 
+  it("finds what one block gives otherwise although all within it is the same: a residual that is none", async () => {
+    const own = await openViewer(browser, host, `#${SIZE}`, { said });
+    const changed = traceBytes((name, data) =>
+      name === "model.0.layer3.uib_1" ? data.map((x) => x + 1) : data,
+    );
+    const before = await runOf(own);
+    await own.setInputFiles("#file", file("residual.safetensors", changed));
+    await ranAgain(own, before);
+    await expect.poll(() => own.getAttribute("#compare-summary", "data-first")).toBe("model.0.layer3.uib_1");
+    expect(await own.getAttribute("#compare-summary", "data-apart")).toBe("1");
+
+    // A trace without images stands beside the run that is there, whose images are still the first one's.
+    const few = writeSafetensors([
+      [
+        "model.2",
+        { dtype: "F32", shape: [1, 128, 10, 10], data: trace.get("model.2")?.data ?? new Float32Array() },
+      ],
+    ]);
+    await own.setInputFiles("#file", file("few.safetensors", few));
+    await expect.poll(() => own.textContent("#compare-summary")).toContain("1 tensors compared: 1 equal");
+    expect(await own.textContent("#status")).toContain("few.safetensors has no whole images");
+
+    // One that is refused changes nothing of it.
+    const wide = writeSafetensors([
+      ["images", { dtype: "F32", shape: [2, 3, 32, 32], data: new Float32Array(6144) }],
+      ["model.2", { dtype: "F32", shape: [1, 128, 10, 10], data: new Float32Array(12800) }],
+    ]);
+    await own.setInputFiles("#file", file("two.safetensors", wide));
+    await expect.poll(() => own.textContent("#status")).toContain("expected images of shape [1, 3, H, W]");
+    await own.click(".compare-list [data-name]");
+    await expect.poll(() => own.textContent("#compare-probe")).toMatch(/ours (\S+), theirs \1, 0 apart/);
+    await own.close();
+  });
+
+  it("is asked for once, however often it is drawn, and a link with a picture of the page's brings it back", async () => {
+    const own = await openViewer(browser, host, `#view=compare&with=sample&${SIZE}`, { said });
+    await expect.poll(() => own.textContent("#compare-summary")).toMatch(/(\d+) tensors compared: \1 equal/);
+    await own.evaluate(() => {
+      const real = Worker.prototype.postMessage as (this: Worker, ...words: unknown[]) => void;
+      const asked: string[] = [];
+      Object.assign(globalThis, { asked });
+      Worker.prototype.postMessage = function (...words: unknown[]) {
+        asked.push((words[0] as { kind: string }).kind);
+        real.apply(this, words);
+      };
+    });
+    await own.setInputFiles("#file", [file("again.jpg", readFileSync(`${ROOT}examples/pictures/cat.jpg`))]);
+    for (let i = 0; i < 5; i++) await own.evaluate(() => dispatchEvent(new Event("resize")));
+    await expect.poll(() => own.textContent("#compare-summary")).toMatch(/tensors compared: \d equal/);
+    const asked = await own.evaluate(() => (globalThis as unknown as { asked: string[] }).asked);
+    expect(asked.filter((kind) => kind === "compare")).toHaveLength(1);
+    await own.close();
+  });
+
   it("refuses files that are nothing, and says of names that fit nothing that they do", async () => {
     await page.setInputFiles("#file", file("bad.safetensors", new Uint8Array([1, 2, 3])));
     await expect
@@ -288,9 +342,7 @@ describe("the comparison", () => {
     const strange = writeSafetensors([
       ["layer1.out", { dtype: "F32", shape: [2], data: new Float32Array(2) }],
     ]);
-    const before = await runOf(page);
     await page.setInputFiles("#file", file("strange.safetensors", strange));
-    await ranAgain(page, before);
     await expect.poll(() => page.textContent("#compare-summary")).toContain("No tensor has a name");
     expect(await page.textContent(".view details summary")).toContain("1 tensors of the trace have names");
     const wide = writeSafetensors([
@@ -301,7 +353,85 @@ describe("the comparison", () => {
   });
 });
 
+describe("what comes in a row", () => {
+  it("the size and the picture that were asked for last hold, however late the others come", async () => {
+    const own = await openViewer(browser, host, `#${SIZE}`, { said });
+    for (const size of ["640", "320", "640", "320"]) {
+      await own.selectOption("#size", size);
+      await own.waitForTimeout(60);
+    }
+    await own.waitForFunction(() => !document.body.hasAttribute("aria-busy"));
+    expect(own.url()).toContain("size=320");
+    expect(await own.textContent("#status")).toContain("90.8 MB kept");
+    await own.close();
+  });
+
+  it("files that are refused leave the views of the run that is there", async () => {
+    const own = await openViewer(browser, host, `#view=maps&layer=model.2&${SIZE}`, { said });
+    const odd = writeSafetensors([
+      ["images", { dtype: "F32", shape: [1, 3, 100, 100], data: new Float32Array(30_000) }],
+    ]);
+    const few = writeSafetensors([
+      ["model.0.x.weight", { dtype: "F32", shape: [1], data: new Float32Array(1) }],
+    ]);
+    for (const [name, bytes, words] of [
+      ["odd.safetensors", odd, /100/],
+      ["few.safetensors", few, /few|model\.0/],
+      ["x.txt", Buffer.from("words"), /x\.txt: expected a JPEG or PNG picture/],
+    ] as const) {
+      await own.setInputFiles("#file", file(name, bytes));
+      await expect.poll(() => own.textContent("#status")).toMatch(words);
+      expect(await own.getAttribute("#status", "class")).toBe("bad");
+      await own.click("[aria-label='Next layer']");
+      await own.waitForFunction(() => document.querySelector("#probe") !== null);
+      expect(own.url()).not.toContain("picture=");
+      expect(await own.isDisabled("#size")).toBe(false);
+    }
+    await own.fill("#index", "0, 4, 5");
+    await own.press("#index", "Enter");
+    await expect.poll(() => own.getAttribute("#probe", "data-value")).not.toBeNull();
+    await own.close();
+  });
+
+  it("an address that names no layer of the network, or no chapter, is told so or left alone", async () => {
+    const own = await openViewer(browser, host, `#view=maps&layer=model.99&lesson=-1&${SIZE}`, { said });
+    await own.evaluate(() => {
+      location.hash = "#view=layer&layer=model.98&size=320";
+    });
+    await expect.poll(() => own.textContent("#status")).toContain("This network has no layer model.98");
+    expect(await own.isVisible("#lesson")).toBe(false);
+    await own.evaluate(() => {
+      location.hash = "#view=boxes&lesson=99&size=320";
+    });
+    await expect.poll(() => own.textContent("#lesson h2")).toBe("Is it the same elsewhere?");
+    await own.close();
+  });
+});
+
 describe("the lesson", () => {
+  it("follows the class that was found, and its numbers are those of the views", async () => {
+    const own = await openViewer(browser, host, `#${SIZE}`, { said });
+    const before = await runOf(own);
+    await own.setInputFiles("#file", file("cat.jpg", readFileSync(`${ROOT}examples/pictures/cat.jpg`)));
+    await ranAgain(own, before);
+    await own.click("#take-lesson");
+    const [, score] = /a \w+ with a score of (0\.\d\d)/.exec((await own.textContent("#lesson")) ?? "") ?? [];
+    await own.selectOption("#chapter", { label: "13. Back to the pixels" });
+    await expect
+      .poll(async () => Number(await own.getAttribute("#probe", "data-value")).toFixed(2))
+      .toBe(score);
+    const [, products] = /a sum of (\d+) products/.exec((await own.textContent("#lesson")) ?? "") ?? [];
+    await own.click(".look[data-look='1']");
+    await expect.poll(() => own.textContent("#why")).toContain(`${products} summands`);
+    await own.selectOption("#chapter", { label: "7. Why it is cheap" });
+    const [, weights] = /A depthwise sum: (\d+) weights/.exec((await own.textContent("#lesson")) ?? "") ?? [];
+    await own.click(".look[data-look='1']");
+    await expect.poll(() => own.textContent("#why")).toContain(`${weights} summands`);
+    await own.selectOption("#chapter", { label: "3. One number, from 27" });
+    await expect.poll(() => own.textContent("#why")).toContain("27 summands");
+    await own.close();
+  });
+
   it("opens by its button, drives the views, and follows what was found", async () => {
     const own = await openViewer(browser, host, `#${SIZE}`, { said });
     await own.click("#take-lesson");
@@ -379,7 +509,7 @@ describe("another network", () => {
       file("hybrid.safetensors", weights),
     ]);
     await ranAgain(page, before);
-    expect(await page.textContent("#status")).toContain("hybrid.yaml on ");
+    expect(await page.textContent("#status")).toContain("hybrid.yaml, hybrid.safetensors, on ");
     await page.evaluate(() => {
       location.hash = "#view=attention&size=320";
     });
@@ -401,6 +531,15 @@ describe("another network", () => {
       () => document.querySelector<HTMLElement>("#why")?.dataset.index === "0,2,3,4",
     );
     expect(await page.textContent("#origin")).toContain("_output_proj");
+    await page.click("#take-lesson");
+    await page.selectOption("#chapter", { label: "13. Back to the pixels" });
+    expect(await page.textContent("#lesson")).toContain("a sum of 256 products"); // this network's, not the default one's
+    await page.click("#leave-lesson");
+    const own = await runOf(page);
+    await page.click("#first-network");
+    await ranAgain(page, own);
+    expect(await page.textContent("#status")).not.toContain("hybrid");
+    expect(await page.isVisible("#first-network")).toBe(false);
   }, 60_000);
 
   it("whose weights do not fit is refused by name, and the page goes on with the next picture", async () => {
