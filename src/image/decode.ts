@@ -3,6 +3,9 @@
  * always 8 bits, bit for bit as OpenCV's imread(IMREAD_COLOR) followed by BGR to RGB.
  */
 import { fail } from "../errors.ts";
+import { decodeBmp } from "./bmp.ts";
+import { decodeForeign } from "./decoders.ts";
+import { decodeGif } from "./gif.ts";
 import type { ImageData8 } from "./image.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { DEFAULT_MAX_PIXELS } from "./limits.ts";
@@ -26,7 +29,8 @@ export interface DecodeOptions {
 }
 
 /**
- * Decodes a JPEG or PNG file to RGB, 3 channels, turned upright.
+ * Decodes a JPEG, PNG, BMP or GIF (its first frame) file to RGB, 3 channels, turned upright; other formats by the decoder that
+ * {@link registerDecoder} was given for them.
  *
  * Throws a MobileDetrError that names the source: code "format" for what is empty, another format, damaged or cut off;
  * code "memory" for a header above `maxPixels`, before anything is allocated; code "argument" for what is not bytes.
@@ -45,10 +49,19 @@ export function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Ima
   if (damaged !== "error" && damaged !== "fill") {
     fail("argument", `${where}: damaged`, '"error" or "fill"', JSON.stringify(damaged));
   }
-  const { format, name } = sniffFormat(bytes);
+  const sniffed = sniffFormat(bytes);
+  const { format } = sniffed;
   if (format === "jpeg") {
     return decodeJpeg(bytes, { maxPixels, where, fill: damaged === "fill", onWarning });
   }
   if (format === "png") return decodePng(bytes, maxPixels, where);
-  fail("format", where, "a JPEG or PNG picture", name, "convert it to JPEG or PNG");
+  if (format === "bmp") return decodeBmp(bytes, maxPixels, where);
+  if (format === "gif") return decodeGif(bytes, maxPixels, where);
+  const image = decodeForeign(bytes, sniffed, maxPixels, where);
+  if (image instanceof Promise) {
+    image.catch(() => undefined); // the answer comes too late
+    const mend = "detector.detect() waits for it; decodeImage and readers of its kind cannot";
+    fail("argument", where, `a decoder for ${sniffed.foreign} that answers at once`, "a promise", mend);
+  }
+  return image;
 }

@@ -1,6 +1,7 @@
 /** `mobiledetr/image`: pictures in and out. */
 export { classColour } from "./colours.ts";
 export { type DecodeOptions, decodeImage } from "./decode.ts";
+export { type Decoder, registerDecoder } from "./decoders.ts";
 export { type DrawnDetection, type DrawOptions, drawDetections } from "./draw.ts";
 export { type EncodeOptions, encodeImage } from "./encode.ts";
 export { formatFromPath } from "./format-from-path.ts";
@@ -8,4 +9,4 @@ export { type Channels, checkImage, type ImageData8, type RawImage, toRgb } from
 export { DEFAULT_MAX_PIXELS } from "./limits.ts";
 export { toFloatChw, toFloatHwc } from "./preprocess.ts";
 export { resizeBilinear } from "./resize.ts";
-export type { ImageFormat } from "./sniff.ts";
+export type { ForeignFormat, ImageFormat } from "./sniff.ts";

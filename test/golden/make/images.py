@@ -325,4 +325,5 @@ def write_json(name, cases):
     (OUT / name).write_text('{"meta": ' + json.dumps(META) + ',\n"cases": [\n' + rows + "\n]}\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
