@@ -80,8 +80,8 @@ export class Detector {
   }
 
   /**
-   * Finds the objects in one picture: a path (not in browsers), the bytes of a JPEG or PNG file (Uint8Array, ArrayBuffer, Blob,
-   * File), its URL as an object, pixels `{ data, width, height, channels }` (8 bits, RGB order, 1, 3 or 4 channels; alpha is
+   * Finds the objects in one picture: a path (not in browsers), the bytes of a JPEG, PNG, BMP or GIF file (Uint8Array,
+   * ArrayBuffer, Blob, File), its URL as an object, pixels `{ data, width, height, channels }` (8 bits, RGB order, 1, 3 or 4 channels; alpha is
    * dropped), or, in browsers, what a canvas can draw. Calls are answered in order. Rejects with a MobileDetrError of code
    * "argument", "file", "format", "memory" or "state"; a "state" that speaks of the thread's end costs the calls that were
    * under way, and the next call loads anew: it may also reject with what `loadDetector` does.
@@ -92,7 +92,7 @@ export class Detector {
     }
     checkDetectOptions(options);
     const own = structuredClone(options);
-    const taken = takePicture(image);
+    const taken = takePicture(image, this.#options.maxPixels);
     if (!(taken instanceof Promise) && !this.#queue) return this.#send(taken, own);
     // Behind those that came before, whose bytes may be later than these.
     const before = this.#queue;
@@ -112,9 +112,13 @@ export class Detector {
   }
 
   /** Posts a picture; the promise of its answer. */
-  #send({ image, transfer }: Posted, options: DetectOptions): Promise<Detections> {
+  #send({ image, transfer, source, decodeMs }: Posted, options: DetectOptions): Promise<Detections> {
     const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
+    return new Promise((settle, reject) => {
+      const resolve = (result: Detections): void => {
+        if (decodeMs === undefined) settle(result);
+        else settle({ ...result, source, speed: { ...result.speed, decode: decodeMs } });
+      };
       const thread = this.#thread ?? this.#start();
       thread.ref();
       this.#waiting.set(id, { resolve, reject });

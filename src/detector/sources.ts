@@ -3,10 +3,11 @@
  * copied, blobs read, URLs fetched. Nothing is fetched unless its URL was given, as a URL object: a string is a path.
  */
 import { fail, MobileDetrError, messageOf } from "../errors.ts";
-import { checkImage } from "../image/image.ts";
+import { checkImage, type ImageData8 } from "../image/image.ts";
 import { rasterise } from "./drawable.ts";
 import { pathOf } from "./embedded.ts";
 import type { BlobLike, ModelSource, UrlLike, WeightsData, WeightsInput } from "./model-source.ts";
+import { decodeHere } from "./picture-file.ts";
 import type { ImageInput } from "./pictures.ts";
 
 /**
@@ -42,8 +43,8 @@ export type Drawable =
     };
 
 /**
- * A picture: a file's path (not in browsers), a file's bytes (JPEG or PNG) in any form, its URL as an object, pixels, or what a
- * browser draws.
+ * A picture: a file's path (not in browsers), a file's bytes (JPEG, PNG, BMP, GIF, or what a decoder was registered for) in any
+ * form, its URL as an object, pixels, or what a browser draws.
  */
 export type PictureInput = ImageInput | ArrayBuffer | BlobLike | UrlLike | Drawable;
 
@@ -51,20 +52,25 @@ export type PictureInput = ImageInput | ArrayBuffer | BlobLike | UrlLike | Drawa
 export interface Posted {
   readonly image: ImageInput;
   readonly transfer: readonly ArrayBuffer[];
+  /** Of a picture that was decoded here: its path, if that was given, and how long it took. */
+  readonly source?: string;
+  readonly decodeMs?: number;
 }
 
 /**
  * The picture with bytes of its own: posting a view copies the whole buffer behind it. What was copied here is handed over;
  * the caller's own bytes stay the caller's. A promise where bytes have to be waited for.
  */
-export function takePicture(image: PictureInput): Posted | Promise<Posted> {
+export function takePicture(image: PictureInput, maxPixels?: number): Posted | Promise<Posted> {
+  if (typeof image === "string") return filePosted(image, maxPixels);
   if (typeof image !== "object" || image === null) return { image, transfer: [] };
-  if (image instanceof Uint8Array) return bytesPosted(new Uint8Array(image));
-  if (isBuffer(image)) return bytesPosted(new Uint8Array(image.slice(0)));
-  if (isBlob(image)) return readBlob(image).then(bytesPosted);
+  if (image instanceof Uint8Array) return filePosted(image, maxPixels);
+  if (isBuffer(image)) return filePosted(new Uint8Array(image), maxPixels);
+  if (isBlob(image)) return readBlob(image).then((bytes) => filePosted(bytes, maxPixels, bytes));
   if (isUrl(image)) {
     const path = pathOf(image);
-    return path === undefined ? fetchBytes(image).then(bytesPosted) : { image: path, transfer: [] };
+    if (path !== undefined) return filePosted(path, maxPixels);
+    return fetchBytes(image).then((bytes) => filePosted(bytes, maxPixels, bytes));
   }
   if ("data" in image && ArrayBuffer.isView(image.data)) return pixelsPosted(image);
   const drawn = rasterise(image);
@@ -72,8 +78,26 @@ export function takePicture(image: PictureInput): Posted | Promise<Posted> {
   return drawn instanceof Promise ? drawn.then(pixelsPosted) : pixelsPosted(drawn);
 }
 
-function bytesPosted(image: Uint8Array<ArrayBuffer>): Posted {
-  return { image, transfer: [image.buffer] };
+/** A path or bytes; or their pixels, where only this thread can decode them. `own` may be handed over as it is. */
+function filePosted(
+  file: string | Uint8Array,
+  maxPixels?: number,
+  own?: Uint8Array<ArrayBuffer>,
+): Posted | Promise<Posted> {
+  const start = performance.now();
+  const decoded = decodeHere(file, maxPixels);
+  if (decoded === undefined) {
+    if (typeof file === "string") return { image: file, transfer: [] };
+    const bytes = own ?? new Uint8Array(file);
+    return { image: bytes, transfer: [bytes.buffer] };
+  }
+  const source = typeof file === "string" ? file : undefined;
+  const post = (image: ImageData8): Posted => ({
+    ...pixelsPosted(image),
+    source,
+    decodeMs: performance.now() - start,
+  });
+  return decoded instanceof Promise ? decoded.then(post) : post(decoded);
 }
 
 function pixelsPosted(image: Parameters<typeof checkImage>[0]): Posted {
