@@ -74,11 +74,11 @@ export const detectCommand: Command = {
   name: "detect",
   summary: "Find objects in pictures: print them, draw them.",
   description:
-    "Finds objects in JPEG and PNG pictures, prints a table for each picture and writes a copy with the boxes drawn. " +
+    "Finds objects in JPEG, PNG, BMP and GIF pictures, prints a table for each picture and writes a copy with the boxes drawn. " +
     "A picture that fails does not stop the others.",
   positional: {
     name: "SOURCE",
-    help: "A picture, or a folder: the .jpg, .jpeg and .png files in it, by name.",
+    help: "A picture, or a folder: the .jpg, .jpeg, .png, .bmp and .gif files in it, by name.",
     least: 1,
     most: Number.POSITIVE_INFINITY,
   },

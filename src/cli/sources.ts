@@ -17,9 +17,9 @@ export interface Sources {
   readonly failed: readonly FailedSource[];
 }
 
-const PICTURE_NAME = /\.(jpe?g|png)$/i;
+const PICTURE_NAME = /\.(jpe?g|png|bmp|gif)$/i;
 
-/** A file stands for itself, whatever its name; a folder for the .jpg, .jpeg and .png files in it, not below it. */
+/** A file stands for itself, whatever its name; a folder for the .jpg, .jpeg, .png, .bmp and .gif files in it, not below it. */
 export function expandSources(words: readonly string[]): Sources {
   const pictures: string[] = [];
   const failed: FailedSource[] = [];
@@ -51,7 +51,7 @@ function expand(source: string): string[] {
     .map((name) => join(source, name))
     .filter((path) => statusOf(path)?.isFile() ?? true); // a broken link is an error of its own
   if (pictures.length > 0) return pictures;
-  return fail("file", source, "a folder with .jpg, .jpeg or .png files", `one with none of them`);
+  return fail("file", source, "a folder with .jpg, .jpeg, .png, .bmp or .gif files", `one with none of them`);
 }
 
 function statOf(path: string): Stats {

@@ -97,7 +97,7 @@ export const viewCommand: Command = {
     "the network's run on the images in it. Nothing leaves the machine. Ctrl-C ends it.",
   positional: {
     name: "IMAGE|TRACE",
-    help: "A JPEG or PNG picture to begin with, or a trace (.safetensors, .npz).",
+    help: "A JPEG, PNG, BMP or GIF picture to begin with, or a trace (.safetensors, .npz).",
     least: 0,
     most: 1,
   },
@@ -215,7 +215,7 @@ function picturesOf(root: string, given: string | undefined): Picture[] {
     if (!status.isFile())
       fail("file", given, "a picture file", status.isDirectory() ? "a folder" : "a device or pipe");
     const { format, name } = sniffFormat(headOf(path, given));
-    if (!format) fail("format", given, "a JPEG or PNG picture", name);
+    if (!format) fail("format", given, "a JPEG, PNG, BMP or GIF picture", name);
     pictures.push({ name: printable(basename(path)), path, type: `image/${format}` });
   }
   const examples = join(root, EXAMPLES);

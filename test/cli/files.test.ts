@@ -24,11 +24,12 @@ function folder(name: string, ...files: string[]): string {
 
 describe("expandSources", () => {
   it("takes files as they are and a folder's pictures by name, not those below it", () => {
-    const path = folder("tree", "b.JPG", "a.png", "c.jpeg", "notes.txt", "d.webp");
+    const path = folder("tree", "b.JPG", "a.png", "c.jpeg", "f.Bmp", "g.gif", "notes.txt", "d.webp");
     folder("tree/below", "e.png");
     mkdirSync(join(path, "folder.png"));
     const { pictures, failed } = expandSources([join(path, "notes.txt"), path]);
-    expect(pictures).toEqual(["notes.txt", "a.png", "b.JPG", "c.jpeg"].map((name) => join(path, name)));
+    const names = ["notes.txt", "a.png", "b.JPG", "c.jpeg", "f.Bmp", "g.gif"];
+    expect(pictures).toEqual(names.map((name) => join(path, name)));
     expect(failed).toEqual([]);
   });
 
@@ -44,7 +45,7 @@ describe("expandSources", () => {
     expect(failed.map(({ error }) => error.code)).toEqual(["file", "file", "file"]);
     expect(failed.map(({ error }) => error.message)).toEqual([
       `${path}/none.jpg: expected a picture file or a folder, got no such file or folder`,
-      `${path}: expected a folder with .jpg, .jpeg or .png files, got one with none of them`,
+      `${path}: expected a folder with .jpg, .jpeg, .png, .bmp or .gif files, got one with none of them`,
       "/dev/zero: expected a picture file or a folder, got a device or pipe",
     ]);
   });

@@ -125,7 +125,7 @@ describe("what is refused", () => {
     const none = join(root, "package.json");
     await expect(startViewer({ root, input: join(root, "none.jpg") })).rejects.toThrow(/no such file/);
     await expect(startViewer({ root, input: root })).rejects.toThrow(/got a folder/);
-    await expect(startViewer({ root, input: none })).rejects.toThrow(/a JPEG or PNG picture/);
+    await expect(startViewer({ root, input: none })).rejects.toThrow(/a JPEG, PNG, BMP or GIF picture/);
     await expect(startViewer({ root: join(root, "dist") })).rejects.toThrow(/npm run build:js/);
   });
 
