@@ -54,6 +54,7 @@ const SHIMS: Readonly<Record<string, string>> = {
 /** What the pages take for granted: a picture, pictures, models, weights and an input of the reader's. */
 function furnish(folder: string, page: string): void {
   cpSync(join(ROOT, "examples/pictures/wall.jpg"), join(folder, "photo.jpg"));
+  cpSync(join(ROOT, "test/golden/formats/webp/lossy.webp"), join(folder, "photo.webp"));
   cpSync(join(ROOT, "examples/pictures"), join(folder, "examples/pictures"), { recursive: true });
   cpSync(join(ROOT, "models"), join(folder, "models"), { recursive: true });
   mkdirSync(join(folder, "bin"));
