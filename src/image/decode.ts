@@ -21,7 +21,7 @@ export interface DecodeOptions {
   /**
    * What becomes of a JPEG whose coded data is cut off or damaged. "error" (default) refuses it, by what is wrong: boxes on
    * half a picture are no boxes of that picture. "fill" decodes it as far as it goes, as libjpeg does: what is missing is
-   * grey, or in progressive files without detail. Headers that are damaged are refused either way, and so is a PNG.
+   * grey, or in progressive files without detail. Headers that are damaged are refused either way, and so are other formats.
    */
   readonly damaged?: "error" | "fill";
   /** Told, once for each, what was wrong with a picture that was filled: "photo.jpg: coded data ends early; ...". */
