@@ -1,6 +1,15 @@
 /** `mobiledetr view`: serves the page that looks inside a run, `dist/viewer`, on this machine alone. */
 import { spawn } from "node:child_process";
-import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, extname, join, sep } from "node:path";
@@ -32,6 +41,7 @@ const TRACE_ADDRESS = "/trace";
 const WEIGHTS_ADDRESS = "/weights";
 const BYTES = "application/octet-stream";
 const PORTS = 65536;
+const HEAD_BYTES = 4096; // by which a format is told
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -229,7 +239,13 @@ function picturesOf(root: string, given: string | undefined): Picture[] {
 
 function headOf(path: string, given: string): Uint8Array {
   try {
-    return readFileSync(path);
+    const file = openSync(path, "r");
+    try {
+      const head = Buffer.alloc(HEAD_BYTES);
+      return head.subarray(0, readSync(file, head, 0, HEAD_BYTES, 0));
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     return fail("file", given, "a picture that can be read", messageOf(error));
   }
