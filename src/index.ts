@@ -11,3 +11,4 @@ export type { Drawable, PictureInput } from "./detector/sources.ts";
 export { type ErrorCode, MobileDetrError } from "./errors.ts";
 export type { ImageData8, RawImage } from "./image/image.ts";
 export { VARIANT_NAMES, type VariantName } from "./models/mobilenetv4/variants.ts";
+export type { Preprocess, Resize } from "./preprocess.ts";

@@ -1,4 +1,5 @@
 /** `mobiledetr/image`: pictures in and out. */
+export { type Preprocess, RESIZES, type Resize } from "../preprocess.ts";
 export { classColour } from "./colours.ts";
 export { type DecodeOptions, decodeImage } from "./decode.ts";
 export { type Decoder, registerDecoder } from "./decoders.ts";
@@ -7,6 +8,8 @@ export { type EncodeOptions, encodeImage } from "./encode.ts";
 export { formatFromPath } from "./format-from-path.ts";
 export { type Channels, checkImage, type ImageData8, type RawImage, toRgb } from "./image.ts";
 export { DEFAULT_MAX_PIXELS } from "./limits.ts";
+export { writeInput } from "./network-input.ts";
 export { toFloatChw, toFloatHwc } from "./preprocess.ts";
+export { type Resized, resample } from "./resample.ts";
 export { resizeBilinear } from "./resize.ts";
 export type { ForeignFormat, ImageFormat } from "./sniff.ts";

@@ -1,12 +1,12 @@
 /**
  * From 8-bit pixels to the network's numbers: float32 value / 255, no mean, no standard deviation; as torch's
- * `.float() / 255`, bit for bit. Not the resize (resize.ts), and no tensor: the caller gives the memory.
+ * `.float() / 255`, bit for bit. Not the resize (resize.ts, resample.ts), and no tensor: the caller gives the memory.
  */
 import { fail } from "../errors.ts";
 import type { ImageData8 } from "./image.ts";
 
-/** float32(value) / float32(255). The double quotient rounded to float32 is the same number for all 256. */
-const UNIT = Float32Array.from({ length: 256 }, (_, value) => value / 255);
+/** float32(value) / float32(255) by value. The double quotient rounded to float32 is the same number for all 256. */
+export const UNIT = Float32Array.from({ length: 256 }, (_, value) => value / 255);
 
 /**
  * Writes the picture as planes: `out[(c * height + y) * width + x]`, 0..1; PyTorch's contiguous [C, H, W].

@@ -1,6 +1,7 @@
 /**
  * Bilinear resize, bit for bit what OpenCV's cv2.resize(INTER_LINEAR) gives for 8-bit pictures: half-pixel centres, no
- * antialiasing, 11-bit weights, edges repeated. The picture is stretched; letterboxing is not done here.
+ * antialiasing, 11-bit weights, edges repeated. The picture is stretched; other resizes are in
+ * resample.ts, letterboxing in letterbox.ts.
  * Source: OpenCV 4/5, modules/imgproc/src/resize.cpp (HResizeLinear, VResizeLinear for uchar).
  */
 import { fail } from "../errors.ts";
@@ -22,14 +23,7 @@ interface Taps {
  * channels. Throws code "argument" for sizes that are no positive integers or absurdly large.
  */
 export function resizeBilinear(image: ImageData8, height: number, width: number): ImageData8 {
-  for (const side of [height, width]) {
-    if (!Number.isInteger(side) || side < 1 || side > MAX_SIDE) {
-      fail("argument", "resizeBilinear", `a height and width that are integers in 1..${MAX_SIDE}`, `${side}`);
-    }
-  }
-  if (height * width > MAX_OUTPUT_PIXELS) {
-    fail("argument", "resizeBilinear", `at most ${MAX_OUTPUT_PIXELS} pixels`, `${height} x ${width}`);
-  }
+  checkResizedSize("resizeBilinear", height, width);
   const { data, channels } = image;
   if (image.height === height && image.width === width) return image;
   const columns = makeTaps(image.width, width, channels, true);
@@ -55,6 +49,18 @@ export function resizeBilinear(image: ImageData8, height: number, width: number)
     for (let i = 0; i < length; i++) out[to + i] = (((a[i] * u) >> 16) + ((b[i] * v) >> 16) + 2) >> 2;
   }
   return { data: out, width, height, channels };
+}
+
+/** Throws code "argument" for sizes that are no positive integers or absurdly large; `where` opens the message. */
+export function checkResizedSize(where: string, height: number, width: number): void {
+  for (const side of [height, width]) {
+    if (!Number.isInteger(side) || side < 1 || side > MAX_SIDE) {
+      fail("argument", where, `a height and width that are integers in 1..${MAX_SIDE}`, `${side}`);
+    }
+  }
+  if (height * width > MAX_OUTPUT_PIXELS) {
+    fail("argument", where, `at most ${MAX_OUTPUT_PIXELS} pixels`, `${height} x ${width}`);
+  }
 }
 
 interface Row {
@@ -105,7 +111,8 @@ function makeTaps(inputs: number, outputs: number, step: number, dropOutside: bo
   return { near, far, nearWeight, farWeight };
 }
 
-function roundHalfEven(value: number): number {
+/** The nearest integer; of two the even one. */
+export function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;
   if (rest !== 0.5) return rest > 0.5 ? floor + 1 : floor;
