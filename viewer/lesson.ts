@@ -124,7 +124,7 @@ export function chaptersOf(run: Run, { query, x, y, classId, name, score }: Foll
     {
       title: "A picture is numbers",
       paragraphs: [
-        `The picture is stretched to ${size} pixels, whatever its shape was, and each pixel becomes three numbers in 0 to 1: red, green, blue. That block, 3 × ${height} × ${width}, is all that the network ever sees.`,
+        `The picture is brought to ${size} pixels, whatever its shape was, and each pixel becomes three numbers in 0 to 1: red, green, blue. That block, 3 × ${height} × ${width}, is all that the network ever sees.`,
         "Then data runs down this map. A box is a layer; on each line stands the shape of what goes along it: channels × rows × columns. To the right maps get coarser; in the middle they come back and meet, and at the end there are no maps any more but a list of queries.",
       ],
       looks: [

@@ -54,6 +54,8 @@ export interface RunRecord {
   readonly calls: readonly CallRecord[];
   readonly width: number;
   readonly height: number;
+  /** Whether what is shown is the network's input: a trace's images, a letterboxed picture. */
+  readonly seen: boolean;
   readonly imgsz: readonly [number, number];
   readonly names: readonly string[];
   readonly conf: number;
@@ -145,8 +147,8 @@ export interface Questions {
   };
   /** Opens a trace; of those that were opened before only those in `keep` stay. */
   openTrace: { ask: { name: string; bytes: ArrayBuffer; keep: readonly number[] }; answer: TraceRecord };
-  /** A trace's images as RGBA pixels. */
-  images: { ask: { trace: number }; answer: { width: number; height: number; data: Uint8ClampedArray } };
+  /** The network's input as RGBA pixels. */
+  images: { ask: object; answer: { width: number; height: number; data: Uint8ClampedArray } };
   /** Compares the run with another picture's, or with a trace. */
   compare: { ask: { title: string; picture?: ArrayBuffer; trace?: number }; answer: CompareRecord };
   /** The other side's numbers of a tensor; refused where it has samples alone, and where another comparison has begun. */

@@ -258,21 +258,15 @@ export class Session {
    * where it failed, which is told, or where another run was asked for.
    */
   async #look(target: Target, change: Partial<State> = {}, other?: OtherSide): Promise<boolean> {
-    const { name, bytes, trace, size } = target.picture;
+    const { name, bytes, size } = target.picture;
     const mine = ++this.#turn;
     document.body.setAttribute("aria-busy", "true");
     let photo: ImageBitmap | undefined;
     try {
       const { imgsz } = this.#page.state();
-      const pixels = bytes ?? (await this.#client.ask("images", { trace: trace ?? -1 }));
-      photo =
-        pixels instanceof ArrayBuffer
-          ? await createImageBitmap(new Blob([pixels]), { imageOrientation: "from-image" })
-          : await createImageBitmap(
-              new ImageData(pixels.data as Uint8ClampedArray<ArrayBuffer>, pixels.width, pixels.height),
-            );
-      if (mine !== this.#turn) return false;
       const record = await this.#ask(target, size ?? [imgsz, imgsz]);
+      if (mine !== this.#turn) return false;
+      photo = await this.#photo(record.seen ? undefined : bytes);
       if (mine !== this.#turn) return false;
       this.#network = target.network;
       this.#picture = target.picture;
@@ -293,6 +287,13 @@ export class Session {
       photo?.close(); // failed, or too late
       if (mine === this.#turn) document.body.removeAttribute("aria-busy");
     }
+  }
+
+  /** What is shown: the picture, or the network's input. */
+  async #photo(bytes: ArrayBuffer | undefined): Promise<ImageBitmap> {
+    if (bytes) return createImageBitmap(new Blob([bytes]), { imageOrientation: "from-image" });
+    const { width, height, data } = await this.#client.ask("images", {});
+    return createImageBitmap(new ImageData(data as Uint8ClampedArray<ArrayBuffer>, width, height));
   }
 
   /** Asks for a run; the network goes with the question where the worker has another one. */

@@ -60,11 +60,13 @@ const ANSWERS: Answers = {
     const { calls, networkMs, keptBytes, allBytes } = recording;
     const { info } = pipeline;
     const { shape } = input;
+    const seen = !pixels || info.preprocess.letterbox;
     return {
       network: info.model,
       calls,
-      width: pixels?.width ?? shape[3],
-      height: pixels?.height ?? shape[2],
+      width: seen ? shape[3] : pixels.width,
+      height: seen ? shape[2] : pixels.height,
+      seen,
       imgsz: [shape[2], shape[3]],
       names: info.names,
       conf: info.conf,
@@ -81,11 +83,13 @@ const ANSWERS: Answers = {
     traces.set(++opened, trace);
     return traceRecord(opened, trace);
   },
-  images: ({ trace }) => {
-    const { data, height, width } = imagesOf(trace);
-    const plane = height * width;
-    const pixels = new Uint8ClampedArray(4 * plane).fill(255);
-    for (let i = 0; i < plane; i++) for (let c = 0; c < 3; c++) pixels[4 * i + c] = 255 * data[c * plane + i];
+  images: () => {
+    const { shape, storage } = needed(input); // channels-last
+    const [, , height, width] = shape;
+    const values = storage.data as Float32Array;
+    const pixels = new Uint8ClampedArray(4 * height * width).fill(255);
+    for (let i = 0; i < height * width; i++)
+      for (let c = 0; c < 3; c++) pixels[4 * i + c] = 255 * values[3 * i + c];
     return { width, height, data: pixels };
   },
   compare: ({ title, picture, trace }) => {

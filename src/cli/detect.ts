@@ -7,6 +7,7 @@ import type { Detections } from "../detector/pipeline.ts";
 import { fail } from "../errors.ts";
 import type { ImageData8 } from "../image/image.ts";
 import type { ImageFormat } from "../image/sniff.ts";
+import { preprocessOf, RESIZES } from "../preprocess.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command, OptionSpec } from "./command.ts";
 import { EXIT_DONE, EXIT_FAILED } from "./exit-codes.ts";
@@ -14,6 +15,7 @@ import {
   BACKEND_NAMES,
   BACKEND_OPTIONS,
   CONFIG_OPTIONS,
+  describePreprocess,
   MODEL_OPTION,
   modelChoice,
   WEIGHTS_OPTION,
@@ -26,6 +28,7 @@ import type { Terminal } from "./terminal.ts";
 import { textTable } from "./text-table.ts";
 
 const DEFAULT_OUT = "runs/detect";
+const DEFAULT_HOW = describePreprocess(preprocessOf()); // goes without saying
 
 const OPTIONS: readonly OptionSpec[] = [
   { ...MODEL_OPTION, default: DEFAULT_MODEL },
@@ -43,9 +46,16 @@ const OPTIONS: readonly OptionSpec[] = [
   {
     name: "imgsz",
     value: "N|HxW",
-    help: "Size that pictures are stretched to, in pixels, rounded up to multiples of 32.",
+    help: "Size that pictures are brought to, in pixels, rounded up to multiples of 32.",
     default: "640",
   },
+  {
+    name: "resize",
+    value: "NAME",
+    help: `By whose rules, bit for bit: ${RESIZES.join(", ")}.`,
+    default: "the model's own, opencv-linear where it has none",
+  },
+  { name: "letterbox", help: "Keep the picture's proportions, on grey, instead of stretching it." },
   ...BACKEND_OPTIONS,
   {
     name: "no-compile",
@@ -148,6 +158,10 @@ function detectorOptions(args: Arguments): DetectorOptions {
   return {
     ...modelChoice(args),
     imgsz: args.size("imgsz"),
+    preprocess: {
+      resize: args.choice("resize", RESIZES),
+      letterbox: args.has("letterbox") || undefined,
+    },
     threads: args.threads("threads"),
     conf: args.number("conf", 0, 1),
     classes: args.list("classes"),
@@ -215,10 +229,11 @@ function detectionsJson(source: string, { width, height, detections, speed }: De
 }
 
 function describeDetector({ info }: Detector): string {
-  const { model, names, imgsz, backend, threads, conf, revectorized } = info;
+  const { model, names, imgsz, preprocess, backend, threads, conf, revectorized } = info;
+  const how = describePreprocess(preprocess);
   const parts = [
     `${printable(model)}: ${names.length} classes`,
-    `${imgsz[0]}x${imgsz[1]}`,
+    `${imgsz[0]}x${imgsz[1]}${how === DEFAULT_HOW ? "" : ` (${how})`}`,
     `${backend}, ${plural(threads, "thread")}${revectorized ? ", revectorized" : ""}`,
     `scores > ${conf}`,
   ];

@@ -13,13 +13,13 @@ import { countThreads } from "../detector/options.ts";
 import { readPicture } from "../detector/pictures.ts";
 import { fail } from "../errors.ts";
 import type { ImageData8 } from "../image/image.ts";
-import { toFloatChw } from "../image/preprocess.ts";
-import { resizeBilinear } from "../image/resize.ts";
+import { writeInput } from "../image/network-input.ts";
 import { fuse } from "../models/fuse.ts";
 import { MobileNetV4 } from "../models/mobilenetv4/network.ts";
 import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";
 import type { AnyModule } from "../nn/index.ts";
 import { loadStateDict } from "../nn/state-dict.ts";
+import type { Preprocess } from "../preprocess.ts";
 import { formatShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type SafetensorsTensor, withSafetensors, writeSafetensors } from "../weights/safetensors.ts";
@@ -41,7 +41,7 @@ const MAX_SIDE_PX = 8192; // as detectors take at most
 const SEED = /^seed:(\d{1,10})$/;
 
 /** What the input may be, for help texts. */
-export const INPUT_HELP = `A picture, stretched to --imgsz; a safetensors file with "${IMAGES}" [N, 3, H, W]; or seed:N, a generated picture (docs/generator.md).`;
+export const INPUT_HELP = `A picture, brought to --imgsz as the model wants it; a safetensors file with "${IMAGES}" [N, 3, H, W]; or seed:N, a generated picture (docs/generator.md).`;
 
 /** Which network. */
 export const NETWORK_OPTIONS: readonly OptionSpec[] = [
@@ -87,7 +87,7 @@ export interface NetworkInput {
   readonly name: string;
   readonly shape: readonly number[];
   readonly data: Float32Array;
-  /** The picture as it was decoded, where it was one. */
+  /** The picture as it was decoded, where it was one that the network sees as a whole. */
   readonly picture?: ImageData8;
 }
 
@@ -109,7 +109,7 @@ export function nameNetwork(args: Arguments, word: string): NamedNetwork {
     const built = buildNetwork(args, files);
     return args.has("fuse") ? fuse(built) : built;
   };
-  const input = readInput(word, args);
+  const input = readInput(word, args, files.config.preprocess);
   checkSize(network, input.shape);
   return { files, network, twin, input };
 }
@@ -184,7 +184,7 @@ export function seededWeights(args: Arguments, { config }: ModelFiles): Uint8Arr
   return writeSafetensors(tensors());
 }
 
-function readInput(word: string, args: Arguments): NetworkInput {
+function readInput(word: string, args: Arguments, preprocess: Preprocess | undefined): NetworkInput {
   const [height, width] = args.size("imgsz") ?? DEFAULT_SIZE;
   if (Math.max(height, width) > MAX_SIDE_PX) {
     fail("size", "--imgsz", `sides of at most ${MAX_SIDE_PX} pixels`, `${height}x${width}`);
@@ -195,8 +195,12 @@ function readInput(word: string, args: Arguments): NetworkInput {
   if (/\.safetensors$/i.test(word)) return readImages(word);
   const data = new Float32Array(3 * height * width);
   const picture = readPicture(word).pixels;
-  toFloatChw(resizeBilinear(picture, height, width), data);
-  return { name: basename(word), shape, data, picture };
+  const pixels = new Float32Array(data.length); // channels-last
+  writeInput(picture, [height, width], pixels, preprocess);
+  const plane = height * width;
+  for (let i = 0; i < plane; i++) for (let c = 0; c < 3; c++) data[c * plane + i] = pixels[3 * i + c];
+  // What is drawn upon has the input's proportions.
+  return { name: basename(word), shape, data, picture: preprocess?.letterbox ? undefined : picture };
 }
 
 function readImages(path: string): NetworkInput {

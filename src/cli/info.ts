@@ -5,11 +5,18 @@ import { Pipeline } from "../detector/pipeline.ts";
 import { formatModelInfo, modelInfo } from "../models/rtdetr/info.ts";
 import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";
 import type { AnyModule } from "../nn/index.ts";
+import { preprocessOf } from "../preprocess.ts";
 import { writeFileWhole } from "../weights/file-source.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { EXIT_DONE, EXIT_FAILED } from "./exit-codes.ts";
-import { CONFIG_OPTIONS, MODEL_NAMES, modelChoice, WEIGHTS_OPTION } from "./model-options.ts";
+import {
+  CONFIG_OPTIONS,
+  describePreprocess,
+  MODEL_NAMES,
+  modelChoice,
+  WEIGHTS_OPTION,
+} from "./model-options.ts";
 import { jsonLine, printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";
 import { describeWeights, readWeightsInfo } from "./weights-info.ts";
@@ -58,6 +65,7 @@ async function info(args: Arguments, terminal: Terminal): Promise<number> {
   const fits = weights?.fits !== false;
   const plan =
     fits && (args.has("explain") || args.text("dot") !== undefined) ? await planOf(args) : undefined;
+  const preprocess = preprocessOf(files.config.preprocess);
   const table = modelInfo(model, args.size("imgsz") ?? DEFAULT_SIZE);
   if (args.has("json")) {
     const { rows, ...totals } = table;
@@ -66,6 +74,7 @@ async function info(args: Arguments, terminal: Terminal): Promise<number> {
         model: files.name,
         ...totals,
         fused: model.isFused,
+        preprocess,
         rows,
         weights: weights ?? null,
         ...(args.has("explain") ? { plan: plan?.numbers ?? null } : {}),
@@ -74,6 +83,7 @@ async function info(args: Arguments, terminal: Terminal): Promise<number> {
   } else {
     const lines = formatModelInfo(table, files.name).split("\n");
     terminal.print(lines.map(printable).join("\n"));
+    terminal.print(`pictures: ${describePreprocess(preprocess)}`);
     if (weights) terminal.print(`\n${describeWeights(weights, terminal)}`);
     if (plan && args.has("explain")) terminal.print(`\n${plan.text}`);
   }

@@ -2,6 +2,7 @@
 import { DEFAULT_MODEL } from "../detector/default-model.ts";
 import type { ModelChoice } from "../detector/model-files.ts";
 import { VARIANT_NAMES } from "../models/mobilenetv4/variants.ts";
+import type { Preprocess } from "../preprocess.ts";
 import type { Arguments } from "./arguments.ts";
 import type { OptionSpec } from "./command.ts";
 
@@ -51,4 +52,9 @@ export function modelChoice(args: Arguments): ModelChoice {
     nc: args.count("nc"),
     scale: args.text("scale"),
   };
+}
+
+/** "pillow-bilinear, letterboxed" */
+export function describePreprocess({ resize, letterbox }: Required<Preprocess>): string {
+  return `${resize}, ${letterbox ? "letterboxed" : "stretched"}`;
 }

@@ -1,8 +1,10 @@
 /**
- * From the network's output to detections, as RT-DETR's predictor does it: no non-maximum suppression, no clipping, no
- * sorting unless asked for. Single precision, as in PyTorch.
+ * From the network's output to detections, as RT-DETR's predictor does it: no non-maximum suppression, no clipping unless
+ * the picture was letterboxed, no sorting unless asked for. Single precision, as in PyTorch.
  */
+import type { Pair } from "../backend/backend.ts";
 import { fail } from "../errors.ts";
+import { unletterbox } from "../image/network-input.ts";
 
 /** One object. */
 export interface Detection {
@@ -26,6 +28,8 @@ export interface SelectOptions {
   readonly max_det?: number;
   /** Best score first, instead of query order. */
   readonly sort?: boolean;
+  /** Height and width of the network's input, if the picture was letterboxed into it; else it was stretched. */
+  readonly letterboxed?: Pair;
 }
 
 /**
@@ -39,9 +43,10 @@ export function selectDetections(
   height: number,
   options: SelectOptions,
 ): Detection[] {
-  const { conf, classes, max_det = Number.POSITIVE_INFINITY, sort = false } = options;
+  const { conf, classes, max_det = Number.POSITIVE_INFINITY, sort = false, letterboxed } = options;
   const wanted = classes && new Set(classes);
   const f = Math.fround;
+  const [outHeight, outWidth] = letterboxed ?? [height, width];
   const row = 4 + names.length;
   const found: Detection[] = [];
   for (let at = 0; at + row <= output.length; at += row) {
@@ -51,12 +56,13 @@ export function selectDetections(
     if (!(score > f(conf)) || (wanted && !wanted.has(best))) continue;
     const [cx, cy, halfW, halfH] = [output[at], output[at + 1], f(output[at + 2] / 2), f(output[at + 3] / 2)];
     const box = [
-      f(f(cx - halfW) * width),
-      f(f(cy - halfH) * height),
-      f(f(cx + halfW) * width),
-      f(f(cy + halfH) * height),
+      f(f(cx - halfW) * outWidth),
+      f(f(cy - halfH) * outHeight),
+      f(f(cx + halfW) * outWidth),
+      f(f(cy + halfH) * outHeight),
     ];
-    found.push({ box: box as unknown as Detection["box"], score, class: best, name: names[best] });
+    const own = letterboxed ? unletterbox(box, { height, width }, letterboxed) : box;
+    found.push({ box: own as unknown as Detection["box"], score, class: best, name: names[best] });
   }
   const byScore = found.map((_, i) => i).sort((a, b) => found[b].score - found[a].score || a - b);
   const kept = byScore.slice(0, max_det);

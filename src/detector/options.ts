@@ -2,13 +2,16 @@
 import type { Pair } from "../backend/backend.ts";
 import { availableThreads } from "../backend/wasm/available-threads.ts";
 import { fail } from "../errors.ts";
+import { type Preprocess, RESIZES } from "../preprocess.ts";
 import type { ModelChoice } from "./model-files.ts";
 import { isWeightsInput } from "./sources.ts";
 
 /** Options of `loadDetector`. */
 export interface DetectorOptions extends ModelChoice {
-  /** Side of the square that pictures are stretched to, or [height, width]; rounded up to multiples of 32. 640. */
+  /** Side of the square that pictures are brought to, or [height, width]; rounded up to multiples of 32. 640. */
   readonly imgsz?: number | Pair;
+  /** How pictures are brought there; the model's own way unless said, else stretched by OpenCV's rules. */
+  readonly preprocess?: Preprocess;
   /** Threads that compute, or "auto" for as many as this process may use. "auto". */
   readonly threads?: number | "auto";
   /** Scores must be greater than this; the model's own threshold unless said, else 0.25. */
@@ -57,6 +60,7 @@ export function checkDetectorOptions(options: DetectorOptions): void {
     nc,
     scale,
     imgsz,
+    preprocess,
     threads,
     compile,
     fuse,
@@ -101,6 +105,23 @@ export function checkDetectorOptions(options: DetectorOptions): void {
   }
   if (imgsz !== undefined) inputSize(imgsz);
   if (threads !== undefined) countThreads(threads);
+  if (preprocess !== undefined) checkPreprocess(preprocess);
+}
+
+function checkPreprocess(preprocess: unknown): void {
+  if (typeof preprocess !== "object" || preprocess === null || Array.isArray(preprocess)) {
+    fail("argument", "preprocess", "an object { resize, letterbox }", show(preprocess));
+  }
+  const { resize, letterbox, ...others } = preprocess as Record<string, unknown>;
+  const [other] = Object.keys(others);
+  if (other !== undefined) fail("argument", "preprocess", "resize and letterbox alone", other);
+  need(
+    "preprocess.resize",
+    resize,
+    (v) => RESIZES.some((name) => name === v),
+    `one of ${RESIZES.join(", ")}`,
+  );
+  need("preprocess.letterbox", letterbox, isFlag, "true or false");
 }
 
 /** {@link checkDetectorOptions} for the options of one call. */

@@ -9,14 +9,14 @@ import { createWasmBackend, type WasmBackend } from "../backend/wasm/wasm-backen
 import { compile, type Plan } from "../compile/index.ts";
 import { mergeRepConv } from "../compile/passes/merge-rep-conv.ts";
 import type { ImageData8 } from "../image/image.ts";
-import { toFloatHwc } from "../image/preprocess.ts";
-import { resizeBilinear } from "../image/resize.ts";
+import { writeInput } from "../image/network-input.ts";
 import { modelInfo, parameterCount } from "../models/rtdetr/info.ts";
 import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";
 import type { DetectorOutput } from "../models/rtdetr/rtdetr-decoder.ts";
 import { deferStateDict } from "../nn/deferred.ts";
 import type { AnyModule } from "../nn/index.ts";
 import { loadStateDict } from "../nn/state-dict.ts";
+import { type Preprocess, preprocessOf } from "../preprocess.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { classNumbers, type Detection, selectDetections } from "./detections.ts";
 import { classNames, findModel, isNeverRun, openWeights } from "./model-files.ts";
@@ -74,6 +74,8 @@ export interface DetectorInfo {
   readonly threads: number;
   /** Height and width of the network's input, in pixels. */
   readonly imgsz: Pair;
+  /** How pictures come to that size. */
+  readonly preprocess: Required<Preprocess>;
   /** Class names by number. */
   readonly names: readonly string[];
   /** The score threshold in force. */
@@ -144,6 +146,7 @@ export class Pipeline {
         isolated: sharesMemory(),
         threads: this.#wasm?.threads ?? 1,
         imgsz,
+        preprocess: preprocessOf(files.config.preprocess, options.preprocess),
         names,
         conf: options.conf ?? files.config.conf ?? DEFAULT_CONF,
         compiled: this.plan !== undefined,
@@ -186,14 +189,13 @@ export class Pipeline {
   }
 
   /**
-   * RGB pixels to the network's input [1, 3, H, W] in [0, 1], channels-last: stretched, not letterboxed; no mean, no
+   * RGB pixels to the network's input [1, 3, H, W] in [0, 1], channels-last, as `info.preprocess` says; no mean, no
    * deviation. It goes to `into`, if that is given, which is the plan's own input.
    */
   preprocess(pixels: ImageData8, into?: Tensor): Tensor {
     const [height, width] = this.info.imgsz;
-    const sized = resizeBilinear(pixels, height, width);
     const input = into ?? Tensor.empty(this.backend, [1, 3, height, width], "f32", "channels_last").keep();
-    toFloatHwc(sized, input.storage.data as Float32Array);
+    writeInput(pixels, [height, width], input.storage.data as Float32Array, this.info.preprocess);
     return input;
   }
 
@@ -208,13 +210,14 @@ export class Pipeline {
 
   /** Boxes in pixels of the original picture. */
   select(output: Float32Array, pixels: ImageData8, options: DetectOptions = {}): Detection[] {
-    const { names, conf } = this.info;
+    const { names, conf, imgsz, preprocess } = this.info;
     const classes = options.classes ?? this.#options.classes;
     return selectDetections(output, names, pixels.width, pixels.height, {
       conf: options.conf ?? conf,
       classes: classes && classNumbers(classes, names),
       max_det: options.max_det ?? this.#options.max_det,
       sort: options.sort ?? this.#options.sort,
+      letterboxed: preprocess.letterbox ? imgsz : undefined,
     });
   }
 

@@ -107,6 +107,21 @@ describe("mobiledetr detect --json", () => {
     expect(jsonLines(one.stdout)[0].detections.length).toBeGreaterThan(0);
     expect(jsonLines(one.stdout)[0].detections).toEqual(jsonLines(two.stdout)[0].detections);
   });
+
+  it("resizes as --resize says, keeps proportions with --letterbox, and tells", async () => {
+    const words = ["detect", join(PICTURES, "wall.jpg"), "--no-save", "--imgsz", "320"];
+    const how = ["--resize", "pillow-bicubic", "--letterbox"];
+    const [told, plain, other, wrong] = await Promise.all([
+      runCli([...words, ...how]),
+      runCli([...words, "--json"]),
+      runCli([...words, ...how, "--json"]),
+      runCli([...words, "--resize", "area"]),
+    ]);
+    expect(told.stdout).toMatch(/^codes: 6 classes, 320x320 \(pillow-bicubic, letterboxed\), wasm, /);
+    expect(jsonLines(other.stdout)[0].detections).not.toEqual(jsonLines(plain.stdout)[0].detections);
+    expect(wrong).toMatchObject({ code: 2, stdout: "" });
+    expect(wrong.stderr).toMatch(/--resize: expected opencv-linear or pillow-bilinear or .*got "area"/);
+  });
 });
 
 describe("mobiledetr detect", () => {

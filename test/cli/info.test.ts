@@ -19,6 +19,7 @@ describe("mobiledetr info", () => {
     expect(stdout).toMatch(
       /^codes summary: 492 layers, 4763112 parameters, 0 gradients, 8\.832 GFLOPs at 640x640$/m,
     );
+    expect(stdout).toMatch(/^pictures: opencv-linear, stretched$/m);
     expect(stdout).toMatch(
       /^weights: .*codes\.f16\.safetensors\n {2}568 tensors \(568 F16\), 3434472 numbers, /m,
     );
@@ -37,6 +38,7 @@ describe("mobiledetr info", () => {
       parameters: 11321616,
       size: [640, 640],
       fused: false,
+      preprocess: { resize: "opencv-linear", letterbox: false },
     });
     expect([a.gflops.toFixed(3), b.gflops.toFixed(3)]).toEqual(["28.122", "27.139"]);
     expect(a.rows[0]).toMatchObject({

@@ -119,6 +119,25 @@ describe("a YAML is refused with its line", () => {
       "nc: 80\nactivation: nn.ReLU()",
       /^m\.yaml:5: expected a key of nc, names, .*, got activation/,
     ],
+    [
+      "a resize of nobody's",
+      "nc: 80",
+      "nc: 80\npreprocess: {resize: area}",
+      /^m\.yaml:5: expected resize \(.*got resize: "area"/,
+    ],
+    [
+      "a letterbox in words",
+      "nc: 80",
+      "nc: 80\npreprocess: {letterbox: yes}",
+      /^m\.yaml:5: .*got letterbox: "yes"/,
+    ],
+    ["other preprocessing", "nc: 80", "nc: 80\npreprocess:\n  mean: 0.5", /^m\.yaml:6: .*got mean: 0\.5/],
+    [
+      "a preprocess that is no map",
+      "nc: 80",
+      "nc: 80\npreprocess: letterbox",
+      /^m\.yaml:5: expected preprocess as a map/,
+    ],
     ["a picture of other channels", "nc: 80", "nc: 80\nch: 4", /^m\.yaml:5: expected ch 3, .*got 4/],
     ["a scale that there is not", "nc: 80", "nc: 80\nscale: n", /^m\.yaml:\d+: expected scale n, got l/],
     [
@@ -184,6 +203,12 @@ describe("a YAML is read", () => {
     expect(read("nc: 3\nnames: [a, b, 7]").names).toEqual(["a", "b", "7"]);
     expect(read('nc: 3\nnames: {2: c, 0: a, "1": b}').names).toEqual(["a", "b", "c"]);
     expect(read("nc: 3").names).toBeUndefined();
+  });
+
+  it("with how pictures become its input", () => {
+    const keys = "preprocess: {resize: torchvision-bicubic, letterbox: true}";
+    expect(read(`nc: 3\n${keys}`).preprocess).toEqual({ resize: "torchvision-bicubic", letterbox: true });
+    expect(read("nc: 3").preprocess).toBeUndefined();
   });
 
   it("without its names where the caller wants another number of classes", () => {

@@ -3,10 +3,12 @@
  * `[from, repeats, module, arguments]`; what the modules make of their arguments is in `layers.ts`.
  *
  * Beyond Ultralytics' keys (nc, scales, scale, backbone, head) a file may have `names` (a list, or a map from class
- * number) and `conf` (the score above which this model's detections are worth showing). Any other key is refused: some,
+ * number), `conf` (the score above which this model's detections are worth showing) and `preprocess` (a map with `resize`
+ * and `letterbox`: how pictures become its input). Any other key is refused: some,
  * as `activation` and `depth_multiple`, would make another network.
  */
 import { fail } from "../../errors.ts";
+import { type Preprocess, RESIZES, type Resize } from "../../preprocess.ts";
 import { parseYaml, type YamlNode } from "../yaml-nodes.ts";
 
 /** An argument as it stands in the file; "None" is null. */
@@ -52,6 +54,8 @@ export interface ModelConfig {
   readonly names?: readonly string[];
   /** Score threshold that suits the model, where the file has one. */
   readonly conf?: number;
+  /** How pictures become its input, where the file tells. */
+  readonly preprocess?: Preprocess;
 }
 
 /** What the caller may override. */
@@ -78,6 +82,7 @@ const KEYS: readonly string[] = [
   "nc",
   "names",
   "conf",
+  "preprocess",
   "scales",
   "scale",
   "ch",
@@ -164,6 +169,7 @@ class Reader {
       head: this.#layers(rest, "head"),
       names: names?.length === nc ? names : undefined, // those of another number of classes name none of ours
       conf: conf && this.#fraction(conf, "conf"),
+      preprocess: this.#preprocess(get("preprocess")),
     };
   }
 
@@ -210,6 +216,24 @@ class Reader {
       fail("format", this.#at(node), `${what} in [0, 1)`, describeNode(node));
     }
     return value;
+  }
+
+  #preprocess(node: YamlNode | undefined): Preprocess | undefined {
+    if (!node) return undefined;
+    if (node.kind !== "map")
+      fail("format", this.#at(node), "preprocess as a map of resize and letterbox", describeNode(node));
+    const found: { resize?: Resize; letterbox?: boolean } = {};
+    for (const { key, value } of node.items) {
+      const [name, item] = [this.#value(key), this.#value(value)];
+      const resize = RESIZES.find((one) => one === item);
+      if (name === "resize" && resize) found.resize = resize;
+      else if (name === "letterbox" && typeof item === "boolean") found.letterbox = item;
+      else {
+        const want = `resize (${RESIZES.join(", ")}) or letterbox (true, false)`;
+        fail("format", this.#at(key), want, `${String(name)}: ${describeNode(value)}`);
+      }
+    }
+    return found;
   }
 
   #scale(node: YamlNode | undefined, wanted: string | undefined): ScaleConfig {
