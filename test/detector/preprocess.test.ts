@@ -79,6 +79,7 @@ describe("preprocess", () => {
   ])("%j is refused", async (preprocess, message) => {
     const error = await rejection(loadDetector({ preprocess } as never));
     expect(error).toMatchObject({ code: "argument", message: expect.stringMatching(message) });
+    expect(() => new Pipeline({ preprocess } as never)).toThrow(message);
   });
 });
 
