@@ -4,8 +4,9 @@
  * the pool's worker, into one file, and the rest with what it shares: a process or a thread starts from a few files
  * in half the time that it takes from a hundred. Tests and benchmarks that want a single module built take it from `lib`.
  *
- * All of it is minified, for the sake of the package's size; functions and classes keep their names, so that a stack can be read
- * and classes print as in PyTorch. No source maps.
+ * All of it is minified, for the sake of the package's size; functions and classes of the library keep their names, so that a
+ * stack can be read, classes print as in PyTorch and passes are told apart. Files that hold nothing but packages (minified
+ * before), the command line or the conformance kit do without. No source maps.
  */
 import { chmodSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
@@ -69,19 +70,28 @@ const keepUrls = {
   },
 };
 
+/** What needs no names. */
+const NAMELESS = /^lib\/(cli|conformance)\/|vendor\.js$/;
+
+/** Packages get chunks of their own, as if they were entry points. */
+const VENDORS = ["lib/models/yaml-vendor.js", "lib/image/vendor.js", "lib/image/jpeg-vendor.js"];
+
 /** Bundles modules into `dist`. What several of them use is in `dist/chunks`, once, so that a class is one class. */
 async function bundle(modules, splitting) {
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     ...common,
-    entryPoints: modules.map((path) => `lib/${path}`),
+    entryPoints: [...modules.map((path) => `lib/${path}`), ...(splitting ? VENDORS : [])],
     outdir: "dist",
     splitting,
     chunkNames: "chunks/[name]-[hash]",
     platform: "node",
     plugins: [keepUrls],
     write: false,
+    metafile: true,
   });
   for (const { path, text } of outputFiles) {
+    const { entryPoint, inputs } = metafile.outputs[relative(root, path)];
+    if (VENDORS.includes(entryPoint)) continue; // what it would hand on is in its chunk
     const folder = dirname(relative(root, path));
     const contents = text.replaceAll(/"<url of ([^">]+)>"/g, (_, from) => {
       // As if from the file of that name in `dist`, which lies as deep.
@@ -93,8 +103,8 @@ async function bundle(modules, splitting) {
       charset: "utf8",
       format: "esm",
       minify: true,
-      keepNames: true,
-      lineLimit: 160,
+      keepNames: !Object.keys(inputs).every((from) => NAMELESS.test(from)),
+      lineLimit: 400,
     });
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, code);
