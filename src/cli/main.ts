@@ -14,4 +14,6 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on("error", () => undefined); // nobody is left to tell
 
+process.on("exit", () => terminal.progress(undefined)); // whatever ends it, no half line stays
+
 process.exitCode = await runProgram(process.argv.slice(2), terminal);

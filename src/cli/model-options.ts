@@ -25,6 +25,12 @@ export const CONFIG_OPTIONS: readonly OptionSpec[] = [
   { name: "scale", value: "NAME", help: "One of the YAML's scales.", default: "its scale, else its first" },
 ];
 
+/** --half */
+export const HALF_OPTION: OptionSpec = {
+  name: "half",
+  help: "Round weights to half precision first, before batch norms are folded. Computing stays in single precision: no faster.",
+};
+
 /** --backend and --threads */
 export const BACKEND_OPTIONS: readonly OptionSpec[] = [
   {

@@ -5,6 +5,7 @@
 import * as util from "node:util";
 import { MobileDetrError, messageOf } from "../errors.ts";
 import { printable, printableLines } from "./printable.ts";
+import { fitColumns } from "./text-table.ts";
 
 /** Looks that {@link Terminal.paint} knows. */
 export type Look = "bold" | "dim" | "red" | "green" | "cyan";
@@ -13,6 +14,8 @@ export type Look = "bold" | "dim" | "red" | "green" | "cyan";
 export interface OutputStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
+  /** Of the terminal, as it is now. */
+  readonly columns?: number;
 }
 
 /** The two streams and the environment. */
@@ -27,6 +30,8 @@ export class Terminal {
   readonly #stdout: OutputStream;
   readonly #stderr: OutputStream;
   readonly #env: Readonly<Record<string, string | undefined>>;
+  /** The line of {@link progress} that stands there. */
+  #line = "";
 
   constructor({ stdout, stderr, env = {} }: TerminalOptions) {
     this.#stdout = stdout;
@@ -36,17 +41,39 @@ export class Terminal {
 
   /** A line (or several) on standard output. */
   print(text: string): void {
-    this.#stdout.write(`${text}\n`);
+    this.#write(this.#stdout, text);
   }
 
   /** A line (or several) on standard error. */
   note(text: string): void {
-    this.#stderr.write(`${text}\n`);
+    this.#write(this.#stderr, text);
   }
 
-  /** A line on standard error that the next one overwrites, where that is a terminal; undefined takes it away. */
+  /** Whether {@link progress} shows anything: standard error is a terminal that can take a line back. */
+  get interactive(): boolean {
+    return this.#stderr.isTTY === true && this.#env.TERM !== "dumb";
+  }
+
+  /** Columns that {@link progress} has. */
+  get columns(): number {
+    return (this.#stderr.columns || 80) - 1; // in the last one some terminals break the line
+  }
+
+  /**
+   * A line on standard error, where that is a terminal, cut to its width: it stays below all that is printed, the next one takes its
+   * place, undefined takes it away.
+   */
   progress(text: string | undefined): void {
-    if (this.#stderr.isTTY) this.#stderr.write(`\r\x1b[K${text === undefined ? "" : printable(text)}`);
+    if (!this.interactive || (text === undefined && this.#line === "")) return;
+    this.#line = text === undefined ? "" : fitColumns(printable(text), this.columns);
+    this.#stderr.write(`\r\x1b[K${this.#line}`);
+  }
+
+  #write(stream: OutputStream, text: string): void {
+    const covered = this.#line !== "" && stream.isTTY;
+    if (covered) this.#stderr.write("\r\x1b[K");
+    stream.write(`${text}\n`);
+    if (covered) this.#stderr.write(this.#line);
   }
 
   /**

@@ -19,3 +19,19 @@ export function textTable(rows: readonly (readonly string[])[], alignments: read
 function widthOf(text: string): number {
   return [...text].length;
 }
+
+/** Letters of East Asia and emoji, two columns wide on terminals; marks that take none. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const NARROW = /[\p{M}\p{Cf}]/u;
+
+/** The text, or so much of its beginning as takes at most so many columns of a terminal. */
+export function fitColumns(text: string, columns: number): string {
+  let [fitting, used] = ["", 0];
+  for (const character of text) {
+    used += NARROW.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+    if (used > columns) break;
+    fitting += character;
+  }
+  return fitting;
+}
