@@ -27,20 +27,11 @@ const MOST_LINE = 1000; // pixels, as drawing takes them
 const MAX_BYTES = 100_000_000; // far above telephones' pictures
 const TIMEOUT_SECONDS = 60;
 
-/** All of them. */
-export const DETECT_OPTIONS: readonly OptionSpec[] = [
+/** Which network, and how it runs. */
+export const BASE_OPTIONS: readonly OptionSpec[] = [
   { ...MODEL_OPTION, default: DEFAULT_MODEL },
   WEIGHTS_OPTION,
   ...CONFIG_OPTIONS,
-  {
-    name: "conf",
-    value: "C",
-    help: "Keep what scores more than this, in [0, 1).",
-    default: "the model's own, 0.25 where it has none",
-  },
-  { name: "classes", value: "A,B,...", help: "Keep these classes, by name or number.", default: "all" },
-  { name: "max-det", value: "N", help: "Keep the N best of each picture.", default: "all" },
-  { name: "sort", help: "Best score first, instead of the network's order." },
   {
     name: "imgsz",
     value: "N|HxW",
@@ -68,6 +59,20 @@ export const DETECT_OPTIONS: readonly OptionSpec[] = [
     name: "revectorize",
     help: "256-bit vectors by an experiment of V8's: faster, the same bits. Node 24 on x64; refused elsewhere.",
   },
+];
+
+/** All of them. */
+export const DETECT_OPTIONS: readonly OptionSpec[] = [
+  ...BASE_OPTIONS,
+  {
+    name: "conf",
+    value: "C",
+    help: "Keep what scores more than this, in [0, 1).",
+    default: "the model's own, 0.25 where it has none",
+  },
+  { name: "classes", value: "A,B,...", help: "Keep these classes, by name or number.", default: "all" },
+  { name: "max-det", value: "N", help: "Keep the N best of each picture.", default: "all" },
+  { name: "sort", help: "Best score first, instead of the network's order." },
   {
     name: "out",
     value: "DIR",

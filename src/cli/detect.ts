@@ -74,10 +74,10 @@ async function detect(args: Arguments, terminal: Terminal): Promise<number> {
   await runPictures({
     sources: notWritten(expandSources(words, { stdin, ...limits }), folder),
     options,
-    ...limits,
+    limits,
     loaded(detector, picture) {
       tools = picture;
-      if (!json && !quiet) terminal.print(terminal.paint("dim", describeDetector(detector)));
+      if (!json && !quiet) terminal.print(terminal.paint("dim", describeDetector(detector.info)));
       progress = new Progress(terminal, { total: counted && counted - count, shown });
     },
     begun: (text) => progress?.detail(text),

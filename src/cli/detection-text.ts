@@ -1,8 +1,7 @@
 /** Detections for people, and as JSON for programs. */
 
 import type { Detection } from "../detector/detections.ts";
-import type { Detector } from "../detector/detector.ts";
-import type { Detections } from "../detector/pipeline.ts";
+import type { Detections, DetectorInfo } from "../detector/pipeline.ts";
 import { preprocessOf } from "../preprocess.ts";
 import { describePreprocess } from "./model-options.ts";
 import { jsonLine, printable } from "./printable.ts";
@@ -18,7 +17,7 @@ export function detectionsJson(source: string, { width, height, detections, spee
 }
 
 /** What was loaded, in a line. */
-export function describeDetector({ info }: Detector): string {
+export function describeDetector(info: DetectorInfo): string {
   const { model, names, imgsz, preprocess, backend, threads, conf, revectorized } = info;
   const how = describePreprocess(preprocess);
   const parts = [

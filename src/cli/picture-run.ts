@@ -4,7 +4,7 @@ import type { DetectorOptions } from "../detector/options.ts";
 import type { Detections } from "../detector/pipeline.ts";
 import type { ImageData8 } from "../image/image.ts";
 import type { ImageFormat } from "../image/sniff.ts";
-import { fetchPicture } from "./fetch-picture.ts";
+import { type FetchLimits, fetchPicture } from "./fetch-picture.ts";
 import type { Source } from "./sources.ts";
 
 /** What draws and decodes, loaded late. */
@@ -21,9 +21,8 @@ export interface OpenPicture {
 export interface PictureRun<S extends Source> {
   readonly sources: AsyncIterator<S>;
   readonly options: () => DetectorOptions;
-  /** Limits of what is fetched. */
-  readonly maxBytes: number;
-  readonly timeout: number;
+  /** Limits of what is fetched; without any nothing is. */
+  readonly limits?: Pick<FetchLimits, "maxBytes" | "timeout">;
   /** The detector is there; nothing was done yet. */
   loaded(detector: Detector, tools: PictureTools): void;
   /** Work on a source begins, or is so far. */
@@ -80,17 +79,17 @@ export async function runPictures<S extends Source>(run: PictureRun<S>): Promise
 async function tryToOpen<S extends Source>(
   tools: PictureTools,
   source: S,
-  { maxBytes, timeout, begun }: PictureRun<S>,
+  { limits, begun }: PictureRun<S>,
 ): Promise<Opened<S>> {
   try {
     if (source.kind === "failed") throw source.error;
     const { name } = source;
     begun(name);
     let bytes = source.kind === "bytes" ? source.bytes : undefined;
-    if (source.kind === "url") {
+    if (source.kind === "url" && limits) {
       const progress = (done: number, total?: number): void =>
         begun(`${megabytes(done)}${total ? ` of ${megabytes(total)}` : ""} MB of ${name}`);
-      bytes = await fetchPicture(name, { maxBytes, timeout, progress });
+      bytes = await fetchPicture(name, { ...limits, progress });
     }
     const start = performance.now();
     const { pixels, format = "png" } = bytes

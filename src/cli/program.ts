@@ -12,6 +12,8 @@ import { packageVersion } from "./version.ts";
 /** The commands in the order of the help; each is loaded when it is needed. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["detect", async () => (await import("./detect.ts")).detectCommand],
+  ["val", async () => (await import("./val.ts")).valCommand],
+  ["bench", async () => (await import("./bench.ts")).benchCommand],
   ["run", async () => (await import("./run.ts")).runCommand],
   ["info", async () => (await import("./info.ts")).infoCommand],
   ["step", async () => (await import("./step.ts")).stepCommand],
@@ -21,6 +23,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["conform", async () => (await import("./conform.ts")).conformCommand],
   ["golden", async () => (await import("./golden.ts")).goldenCommand],
   ["trace", async () => (await import("./golden.ts")).traceCommand],
+  ["completion", async () => (await import("./completion.ts")).completionCommand(loadCommands)],
 ]);
 
 /** All commands. */
