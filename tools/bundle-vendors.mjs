@@ -6,7 +6,7 @@
  *
  * All of it is minified, for the sake of the package's size; functions and classes of the library keep their names, so that a
  * stack can be read, classes print as in PyTorch and passes are told apart. Files that hold nothing but packages (minified
- * before), the command line or the conformance kit do without. No source maps.
+ * before), the command line, the conformance kit or what these two draw and count do without. No source maps.
  */
 import { chmodSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
@@ -71,7 +71,7 @@ const keepUrls = {
 };
 
 /** What needs no names. */
-const NAMELESS = /^lib\/(cli|conformance)\/|vendor\.js$/;
+const NAMELESS = /^lib\/(cli|conformance|metrics|depict)\/|vendor\.js$/;
 
 /** Packages get chunks of their own, as if they were entry points. */
 const VENDORS = ["lib/models/yaml-vendor.js", "lib/image/vendor.js", "lib/image/jpeg-vendor.js"];
