@@ -145,7 +145,7 @@ function fishScript(commands: readonly Command[]): string {
       `complete -c mobiledetr -n __fish_use_subcommand -a ${command.name} -d ${quote(firstSentence(command.summary))}`,
       ...options.map(
         ({ name, value, help }) =>
-          `${when} -l ${name}${value ? ` -r${given(valuesOf(name, value))}` : ""} -d ${quote(firstSentence(help))}`,
+          `${when} -l ${name}${value ? `${valuesOf(name, value).files ? " -r" : " -x"}${given(valuesOf(name, value))}` : ""} -d ${quote(firstSentence(help))}`,
       ),
       ...(given(values) ? [when + given(values)] : []),
     ];

@@ -22,6 +22,8 @@ describe("help", () => {
   it("has the commands, in the program's help and with a section each in docs/cli.md", () => {
     const names = [
       "detect",
+      "val",
+      "bench",
       "run",
       "info",
       "step",
@@ -31,6 +33,7 @@ describe("help", () => {
       "conform",
       "golden",
       "trace",
+      "completion",
     ];
     expect(commands.map(({ name }) => name)).toEqual(names);
     for (const { name, summary } of commands) {

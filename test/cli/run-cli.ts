@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly signalOn?: { readonly output: RegExp; readonly signal: NodeJS.Signals };
   /** Standard output is closed when this has been read. */
   readonly closeOn?: RegExp;
+  /** What comes on standard input; nothing unless said. */
+  readonly stdin?: string | Uint8Array;
   /** A file descriptor in the place of the pipe that standard output is. */
   readonly stdout?: number;
 }
@@ -38,8 +40,9 @@ export function runCli(words: readonly string[], options: RunOptions = {}): Prom
   const child = spawn(process.execPath, [MAIN, ...words], {
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: "", MOBILEDETR_DEBUG: "", ...options.env },
-    stdio: ["ignore", options.stdout ?? "pipe", "pipe"],
+    stdio: [options.stdin === undefined ? "ignore" : "pipe", options.stdout ?? "pipe", "pipe"],
   });
+  child.stdin?.on("error", () => undefined).end(options.stdin); // it may not be read to its end
   let [stdout, stderr] = ["", ""];
   child.stdout?.setEncoding("utf8").on("data", (text) => {
     stdout += text;
