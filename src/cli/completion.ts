@@ -104,7 +104,7 @@ function zshScript(commands: readonly Command[]): string {
     const more = files && `_files${files === "folders" ? " -/" : ""}`;
     if (words.length === 0) return more ?? " ";
     return more
-      ? `_alternative "words\\:word\\:(${words.join(" ")})" "files\\:file\\:${more}"`
+      ? ` _alternative "words\\:word\\:(${words.join(" ")})" "files\\:file\\:${more}"`
       : `(${words.join(" ")})`;
   };
   const option = ({ name, value, help }: OptionSpec): string =>

@@ -42,7 +42,6 @@ export class Progress {
   /** One more is done. */
   step(): void {
     this.#done++;
-    this.#detail = "";
     this.#show();
   }
 

@@ -1,15 +1,17 @@
 /** `mobiledetr detect` against PyTorch's outputs for the default model, and on all that can go wrong with files. */
+import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { selectDetections } from "../../src/detector/detections.ts";
 import { decodeImage } from "../../src/image/decode.ts";
-import { openSafetensors } from "../../src/weights/safetensors.ts";
+import { openSafetensors, saveSafetensors } from "../../src/weights/safetensors.ts";
 import { DETECTION_ROWS } from "../tolerances.ts";
 import { rawFile } from "../weights/raw-file.ts";
 import { filesBelow, PICTURES, runCli, scratchFolder } from "./run-cli.ts";
 
+const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const GOLDEN = fileURLToPath(new URL("../golden/codes/", import.meta.url));
 const WEIGHTS = fileURLToPath(new URL("../../models/codes.f16.safetensors", import.meta.url));
 const NAMES = ["barcode", "qr", "datamatrix", "aztec", "pdf417", "maxicode"];
@@ -38,7 +40,10 @@ function jsonLines(stdout: string): Line[] {
 function folder(name: string, files: Record<string, Uint8Array | string>): string {
   const path = join(scratch, name);
   mkdirSync(path, { recursive: true });
-  for (const [file, content] of Object.entries(files)) writeFileSync(join(path, file), content);
+  for (const [file, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(path, file)), { recursive: true });
+    writeFileSync(join(path, file), content);
+  }
   return path;
 }
 
@@ -251,5 +256,204 @@ describe("mobiledetr detect", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("drawn: x-2.jpg");
     expect(statSync(join(cwd, "x.jpg"))).toMatchObject({ size: before.size, mtimeMs: before.mtimeMs });
+  });
+});
+
+describe("mobiledetr detect, sources and results", () => {
+  const cat = join(PICTURES, "cat.jpg");
+  const SMALL = ["--imgsz", "320", "--conf", "0.1"];
+
+  it("takes a picture and a list on standard input, with the results of the file", async () => {
+    const cwd = folder("stdin", { "a\nb.jpg": readFileSync(cat), "c.jpg": readFileSync(cat) });
+    const words = ["detect", "-", ...SMALL, "--jsonl", "--out", "out"];
+    const picture = await runCli(words, { cwd, stdin: readFileSync(cat) });
+    const list = await runCli(words, { cwd, stdin: "a\nb.jpg\0none.jpg\0c.jpg\0" });
+    const [file] = jsonLines((await runCli(["detect", cat, ...SMALL, "--json"])).stdout);
+    expect(picture).toMatchObject({ code: 0, stderr: "" });
+    expect(jsonLines(picture.stdout)).toMatchObject([
+      { source: "-", width: file.width, detections: file.detections },
+    ]);
+    expect(list.code).toBe(1);
+    expect(list.stderr).toMatch(
+      /^mobiledetr: none\.jpg: expected a picture file.*\nmobiledetr: 1 of 3 sources failed\n$/,
+    );
+    expect(jsonLines(list.stdout).map(({ source }) => source)).toEqual(["a\nb.jpg", "c.jpg"]);
+    expect(filesBelow(join(cwd, "out"))).toEqual(["a\nb.jpg", "c.jpg", "stdin.jpg"]);
+  });
+
+  it("begins with the first line of a list that has not ended", async () => {
+    const child = spawn(process.execPath, [CLI, "detect", "-", ...SMALL, "--json"], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    child.stdin.write(`${cat}\n`);
+    const line = await new Promise((resolve) => child.stdout.once("data", resolve));
+    expect(JSON.parse(`${line}`)).toMatchObject({ source: cat });
+    child.stdin.end();
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+  });
+
+  it("does not take what it draws for sources, nor draws over one in its folder", async () => {
+    const bytes = readFileSync(cat);
+    const cwd = folder("again", { "a.jpg": bytes, "z/b.jpg": "" });
+    writeFileSync(join(cwd, "z/a.jpg"), bytes);
+    writeFileSync(join(cwd, "z/b.jpg"), bytes);
+    const { code, stdout } = await runCli(["detect", "**/*.jpg", ...SMALL, "--jsonl", "--out", "z"], { cwd });
+    expect(code).toBe(0);
+    expect(jsonLines(stdout).map(({ source }) => source)).toEqual(["a.jpg", "z/a.jpg", "z/b.jpg"]);
+    expect(filesBelow(cwd)).toEqual(["a.jpg", "z/a-2.jpg", "z/a-3.jpg", "z/a.jpg", "z/b-2.jpg", "z/b.jpg"]);
+    expect(readFileSync(join(cwd, "z/b.jpg"))).toEqual(bytes);
+  });
+
+  it("--save-json writes COCO's results, whole or not at all", async () => {
+    const cwd = folder("coco", {
+      "000139.jpg": readFileSync(cat),
+      "x 1.jpg": readFileSync(cat),
+      "bad.jpg": "no",
+    });
+    const words = ["detect", ".", ...SMALL, "--json", "--save-json", "found.json"];
+    const { code, stdout } = await runCli(words, { cwd });
+    expect(code).toBe(1);
+    const expected = jsonLines(stdout).flatMap(({ source, detections }) =>
+      detections.map(({ box: [x1, y1, x2, y2], score, class: category_id }) => ({
+        image_id: source === "000139.jpg" ? 139 : "x 1",
+        category_id,
+        bbox: [x1, y1, x2 - x1, y2 - y1],
+        score,
+      })),
+    );
+    expect(expected.length).toBeGreaterThan(3);
+    expect(JSON.parse(readFileSync(join(cwd, "found.json"), "utf8"))).toEqual(expected);
+    expect(filesBelow(cwd)).toHaveLength(4);
+    const nothing = await runCli(
+      ["detect", "000139.jpg", "--conf", "0.999", "--json", "--save-json", "none.json"],
+      { cwd },
+    );
+    expect(nothing.code).toBe(0);
+    expect(readFileSync(join(cwd, "none.json"), "utf8")).toBe("[]\n");
+    const stopped = ["detect", ...Array(40).fill("000139.jpg"), "--json", "--save-json", "found.json"];
+    await runCli(stopped, { cwd, signalOn: { output: /source/, signal: "SIGINT" } });
+    expect(filesBelow(cwd)).toHaveLength(5); // no half a file, and the old one
+    expect(JSON.parse(readFileSync(join(cwd, "found.json"), "utf8"))).toEqual(expected);
+    const refused = await runCli(["detect", "000139.jpg", "--save-json", "no/found.json"], { cwd });
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/^mobiledetr: no\/found\.json: expected a path in a folder that exists/);
+  });
+
+  it("--project, --name and --exist-ok make folders as Ultralytics does", async () => {
+    const cwd = folder("project", {});
+    const run = (...words: string[]) => runCli(["detect", cat, ...SMALL, "--quiet", ...words], { cwd });
+    for (const words of [
+      ["--name", "a"],
+      ["--name", "a"],
+      ["--name", "a", "--exist-ok"],
+      ["--project", "p"],
+    ])
+      await run(...words);
+    expect(filesBelow(cwd)).toEqual(["p/exp/cat.jpg", "runs/detect/a/cat.jpg", "runs/detect/a2/cat.jpg"]);
+    for (const words of [
+      ["--out", "x", "--name", "a"],
+      ["--no-save", "--exist-ok"],
+      ["--no-conf", "--show-conf"],
+      ["--line-width", "1001"],
+    ])
+      expect((await run(...words)).code, words.join(" ")).toBe(2);
+  });
+
+  it("--no-labels, --no-conf and --line-width draw less", async () => {
+    const cwd = folder("drawn", {});
+    const [plain, conf, labels, thick] = await Promise.all(
+      [[], ["--no-conf"], ["--no-labels"], ["--no-labels", "--line-width", "20"]].map(async (words, i) => {
+        await runCli(["detect", join(GOLDEN, "cat.640.png"), "--quiet", "--out", `${i}`, ...words], { cwd });
+        const { data } = decodeImage(readFileSync(join(cwd, `${i}/cat.640.png`)));
+        const before = decodeImage(readFileSync(join(GOLDEN, "cat.640.png"))).data;
+        return data.filter((value, at) => value !== before[at]).length;
+      }),
+    );
+    expect(labels).toBeLessThan(conf);
+    expect(conf).toBeLessThan(plain);
+    expect(labels).toBeLessThan(thick);
+  });
+
+  it("--half rounds weights: nothing where they are halves, a little where not", async () => {
+    using file = openSafetensors(WEIGHTS);
+    const factor = 1 + 2 ** -13; // beside the halves, less than half a step
+    const tensors = file.names.map((name) => {
+      const { shape } = file.entry(name);
+      const data = (file.read(name) as Float32Array).map((value) => value * factor);
+      return [name, { dtype: "F32", shape, data }] as const;
+    });
+    const single = join(folder("half", {}), "single.safetensors");
+    saveSafetensors(single, tensors, file.metadata);
+    const run = async (...words: string[]): Promise<Line["detections"]> =>
+      jsonLines((await runCli(["detect", cat, ...SMALL, "--json", ...words])).stdout)[0].detections;
+    const [own, half, other, rounded] = await Promise.all([
+      run(),
+      run("--half"),
+      run("--weights", single),
+      run("--weights", single, "--half"),
+    ]);
+    expect(half).toEqual(own);
+    expect(other).not.toEqual(own);
+    expect(rounded).toEqual(own);
+    saveSafetensors(
+      single,
+      tensors.map(
+        ([name, tensor], i) =>
+          [name, i > 0 ? tensor : { ...tensor, data: tensor.data.map(() => 1e6) }] as const,
+      ),
+    );
+    const refused = await runCli(["detect", cat, "--weights", single, "--half"]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(
+      /single\.safetensors: expected numbers that half precision has, below 65520, got larger ones in .* \(leave --half out\)/,
+    );
+  });
+});
+
+describe("mobiledetr bench", () => {
+  it("measures every number of threads, and nothing is left out of the JSON", async () => {
+    const { code, stdout, stderr } = await runCli([
+      "bench",
+      "--threads",
+      "1",
+      "--runs",
+      "3",
+      "--imgsz",
+      "160",
+      "--json",
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const { results, ...about } = JSON.parse(stdout);
+    expect(about).toMatchObject({
+      model: "codes",
+      imgsz: [160, 160],
+      backend: "wasm",
+      compiled: true,
+      engine: "node",
+      picture: null,
+      runs: 3,
+    });
+    const [{ threads, memory, ...ms }] = results;
+    expect([threads, results.length]).toEqual([1, 1]);
+    expect(memory).toBeGreaterThan(1e6);
+    for (const value of Object.values(ms)) expect(value).toBeGreaterThan(0);
+    const { least, lower, median, upper, greatest, network, load, process: whole } = ms;
+    expect([least, lower, median, upper, greatest]).toEqual(
+      [least, lower, median, upper, greatest].sort((a, b) => a - b),
+    );
+    expect(network).toBeLessThan(greatest);
+    expect(load).toBeLessThan(whole + 5000);
+  });
+
+  it("prints a table, of your own picture, and says where that is none", async () => {
+    const [table, missing] = await Promise.all([
+      runCli(["bench", join(PICTURES, "cat.jpg"), "--runs", "1", "--imgsz", "160", "--threads", "2"]),
+      runCli(["bench", "none.jpg"]),
+    ]);
+    expect(table.stdout).toMatch(
+      /^codes at 160x160, wasm, node [\d.]+, \d+ processors?; 1 run each, in turn; times in ms\nthreads +process +load +first .*\n +2 +\d+ /,
+    );
+    expect(missing.stderr).toMatch(/^mobiledetr: none\.jpg: expected a picture file, got /);
+    expect(missing.code).toBe(1);
   });
 });

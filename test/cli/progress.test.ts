@@ -1,8 +1,12 @@
 /** Progress: a bar on a terminal, a line now and then elsewhere, nothing where it is not wanted. */
+
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { Progress } from "../../src/cli/progress.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
 import { fitColumns } from "../../src/cli/text-table.ts";
+import { PICTURES, runCli } from "./run-cli.ts";
 
 /** Streams that keep what is written, in order. */
 function recorder(
@@ -30,14 +34,14 @@ describe("Progress", () => {
     time = 1000;
     progress.step();
     progress.close();
-    const bar = " 25% [######..................] 1/4  2.0/s  0:02 left";
+    const bar = " 25% [######..................] 1/4  2.0/s  0:02 left  a\\x1b.jpg";
     expect(written).toEqual([
       `${CLEAR}  0% [........................] 0/4  a\\x1b.jpg`,
       `${CLEAR}${bar}`,
       CLEAR,
       "1table\n",
       `2${bar}`,
-      `${CLEAR} 75% [##################......] 3/4  3.0/s  0:00 left`,
+      `${CLEAR} 75% [##################......] 3/4  3.0/s  0:00 left  a\\x1b.jpg`,
       CLEAR,
     ]);
   });
@@ -83,4 +87,52 @@ describe("Progress", () => {
     }
     expect(written).toEqual([]);
   });
+});
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+/** What a terminal gets of a run over the example pictures, of which standard output goes elsewhere. */
+function onTerminal(...options: string[]): string {
+  const line = [
+    process.execPath,
+    MAIN,
+    "detect",
+    ...Array(3).fill(PICTURES),
+    "--imgsz",
+    "320",
+    "--json",
+    ...options,
+  ].map((word) => `'${word}'`);
+  return spawnSync("script", ["-qec", `${line.join(" ")} > /dev/null`, "/dev/null"], { encoding: "utf8" })
+    .stdout;
+}
+
+describe.runIf(spawnSync("script", ["--version"]).status === 0)("mobiledetr detect on a terminal", () => {
+  it("shows the bar on standard error alone, and leaves an empty line", () => {
+    const seen = onTerminal();
+    const draws = seen.split("\r\x1b[K");
+    expect(draws[0]).toBe("");
+    expect(draws[1]).toMatch(/^ {2}0% \[\.+\] 0\/9 /);
+    expect(draws.at(-2)).toMatch(/^[ \d]+% \[#+\.*\] \d\/9 {2}[\d.]+\/s {2}\d:\d\d left/);
+    expect(draws.at(-1)).toBe("");
+    expect(seen).not.toContain("\n");
+  });
+
+  it("shows none with --no-progress or --quiet", () => {
+    expect([onTerminal("--no-progress"), onTerminal("--quiet")]).toEqual(["", ""]);
+  });
+});
+
+it("mobiledetr detect --quiet prints nothing but errors", async () => {
+  const ended = await runCli([
+    "detect",
+    `${PICTURES}/cat.jpg`,
+    "none.jpg",
+    "--quiet",
+    "--no-save",
+    "--imgsz",
+    "320",
+  ]);
+  expect(ended).toMatchObject({ code: 1, stdout: "" });
+  expect(ended.stderr).toMatch(/^mobiledetr: none\.jpg: .*\nmobiledetr: 1 of 2 sources failed\n$/);
 });
