@@ -57,6 +57,7 @@ function furnish(folder: string, page: string): void {
   cpSync(join(ROOT, "test/golden/formats/webp/lossy.webp"), join(folder, "photo.webp"));
   cpSync(join(ROOT, "examples/pictures"), join(folder, "examples/pictures"), { recursive: true });
   cpSync(join(ROOT, "models"), join(folder, "models"), { recursive: true });
+  cpSync(join(ROOT, "test/golden/val"), join(folder, "test/golden/val"), { recursive: true });
   mkdirSync(join(folder, "bin"));
   for (const [name, script] of Object.entries(SHIMS)) {
     writeFileSync(join(folder, "bin", name), `#!/bin/sh\n${script}\n`);
