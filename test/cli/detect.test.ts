@@ -294,13 +294,12 @@ describe("mobiledetr detect, sources and results", () => {
 
   it("does not take what it draws for sources, nor draws over one in its folder", async () => {
     const bytes = readFileSync(cat);
-    const cwd = folder("again", { "a.jpg": bytes, "z/b.jpg": "" });
-    writeFileSync(join(cwd, "z/a.jpg"), bytes);
-    writeFileSync(join(cwd, "z/b.jpg"), bytes);
+    const cwd = folder("again", { "a.jpg": bytes, "c.jpg": bytes, "z/a.jpg": bytes, "z/b.jpg": bytes });
     const { code, stdout } = await runCli(["detect", "**/*.jpg", ...SMALL, "--jsonl", "--out", "z"], { cwd });
     expect(code).toBe(0);
-    expect(jsonLines(stdout).map(({ source }) => source)).toEqual(["a.jpg", "z/a.jpg", "z/b.jpg"]);
-    expect(filesBelow(cwd)).toEqual(["a.jpg", "z/a-2.jpg", "z/a-3.jpg", "z/a.jpg", "z/b-2.jpg", "z/b.jpg"]);
+    expect(jsonLines(stdout).map(({ source }) => source)).toEqual(["a.jpg", "c.jpg", "z/a.jpg", "z/b.jpg"]);
+    const drawn = ["z/a-2.jpg", "z/a-3.jpg", "z/b-2.jpg", "z/c.jpg"];
+    expect(filesBelow(cwd)).toEqual(["a.jpg", "c.jpg", "z/a.jpg", "z/b.jpg", ...drawn].sort());
     expect(readFileSync(join(cwd, "z/b.jpg"))).toEqual(bytes);
   });
 
