@@ -3,7 +3,7 @@ import { type Detector, loadDetector } from "../detector/detector.ts";
 import type { DetectorOptions } from "../detector/options.ts";
 import type { Detections } from "../detector/pipeline.ts";
 import type { ImageData8 } from "../image/image.ts";
-import type { ImageFormat } from "../image/sniff.ts";
+import type { ImageFormat, Sniffed } from "../image/sniff.ts";
 import { type FetchLimits, fetchPicture } from "./fetch-picture.ts";
 import type { Source } from "./sources.ts";
 
@@ -95,13 +95,18 @@ async function tryToOpen<S extends Source>(
     const { pixels, format = "png" } = bytes
       ? {
           pixels: tools.decodeImage(bytes, { source: name }),
-          format: tools.sniffFormat(bytes).format ?? undefined,
+          format: encodedFormat(tools.sniffFormat(bytes)),
         }
       : tools.readPicture(name);
     return { source, picture: { pixels, format, decodeMs: performance.now() - start } };
   } catch (error) {
     return { source, error };
   }
+}
+
+/** The format that a drawing of a picture has: the picture's own where it can be written. */
+function encodedFormat({ format }: Sniffed): ImageFormat | undefined {
+  return format === "jpeg" || format === "png" ? format : undefined;
 }
 
 function megabytes(bytes: number): string {
