@@ -30,6 +30,15 @@ export interface CompileOptions {
   readonly passes?: readonly Pass[];
   /** Neither Winograd's nor Strassen's algorithm: sums in the order of the direct ones; false unless given. */
   readonly exact?: boolean;
+  /** Is told how many rewrites ("compile") and operations ("pack") are done. */
+  readonly onProgress?: (progress: CompileProgress) => void;
+}
+
+/** How far {@link compile} is. */
+export interface CompileProgress {
+  readonly phase: "compile" | "pack";
+  readonly loaded: number;
+  readonly total: number;
 }
 
 /**
@@ -39,7 +48,7 @@ export interface CompileOptions {
  * it computed, "memory" where the limit is met.
  */
 export function compile<Out>(model: Compilable<Out>, options: CompileOptions): Plan<Out> {
-  const { shape, backend, passes = PASSES, exact = false, memoryFormat } = options;
+  const { shape, backend, passes = PASSES, exact = false, memoryFormat, onProgress } = options;
   const { threads = backend.threads } = options;
   checkShape(shape, "compile");
   if (sizeOf(shape) === 0) fail("argument", "compile", "an input that is not empty", formatShape(shape));
@@ -49,8 +58,12 @@ export function compile<Out>(model: Compilable<Out>, options: CompileOptions): P
   }
   backend.engine.pool.check();
   const graph = traceGraph(model, shape, { memoryFormat });
-  const reports = runPasses(graph, passes, backend);
-  const lowered = lower(graph, backend, exact);
+  const reports = runPasses(graph, passes, backend, (loaded, total) =>
+    onProgress?.({ phase: "compile", loaded, total }),
+  );
+  const lowered = lower(graph, backend, exact, (loaded, total) =>
+    onProgress?.({ phase: "pack", loaded, total }),
+  );
   graph.forgetNumbers();
   return new Plan<Out>(backend, graph, reports, lowered, threads);
 }

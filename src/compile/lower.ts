@@ -95,12 +95,21 @@ export interface Lowered {
 
 const COPIES: ReadonlySet<string> = new Set(["copyRows", "zeroFrame", "fillWords"]);
 
-/** Lowers a graph onto a backend; `exact` leaves Winograd and Strassen out. On an error nothing stays allocated. */
-export function lower(graph: Graph, backend: WasmBackend, exact: boolean): Lowered {
+/**
+ * Lowers a graph onto a backend; `exact` leaves Winograd and Strassen out; `onDone` is told how many operations are done. On an
+ * error nothing stays allocated.
+ */
+export function lower(
+  graph: Graph,
+  backend: WasmBackend,
+  exact: boolean,
+  onDone?: (done: number, total: number) => void,
+): Lowered {
   const recording = new Recording(backend);
   graph.nodes.forEach((node, i) => {
     recording.node = i;
     lowerNode(recording, node, exact);
+    onDone?.(i + 1, graph.nodes.length);
   });
   const end = recording.steps.length;
   for (const { value } of graph.inputs) recording.pin(value, 0, end); // the caller's to fill, and not overwritten

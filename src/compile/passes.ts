@@ -50,11 +50,17 @@ export const PASSES: readonly Pass[] = [
   inPlace,
 ];
 
-/** Runs passes on a graph, in place. */
-export function runPasses(graph: Graph, passes: readonly Pass[], backend: Backend): PassReport[] {
+/** Runs passes on a graph, in place; `onDone` is told how many are done. */
+export function runPasses(
+  graph: Graph,
+  passes: readonly Pass[],
+  backend: Backend,
+  onDone?: (done: number, total: number) => void,
+): PassReport[] {
   let before = totalMultiplyAdds(graph);
-  return passes.map(({ name, run }) => {
+  return passes.map(({ name, run }, i) => {
     const changes = run(graph, backend);
+    onDone?.(i + 1, passes.length);
     const after = totalMultiplyAdds(graph);
     const saved = before - after;
     before = after;

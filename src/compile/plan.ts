@@ -75,8 +75,11 @@ export class Plan<Out = unknown> {
     return totalMultiplyAdds(this.graph);
   }
 
-  /** Copies x, of the shape that the plan was made for, into the plan and runs it. Gives {@link output}. */
-  run(x: Tensor): Out {
+  /**
+   * Copies x, of the shape that the plan was made for, into the plan and runs it. Gives {@link output}. `onStep` is told after
+   * every step how many are done; what it throws ends the run.
+   */
+  run(x: Tensor, onStep?: (done: number) => void): Out {
     this.#check();
     if (!sameShape(x.shape, this.input.shape) || x.dtype !== "f32") {
       fail(
@@ -94,13 +97,16 @@ export class Plan<Out = unknown> {
         (this.input.storage.data as Float32Array).set(ordered.toFloat32Array());
       }
     }
-    return this.execute();
+    return this.execute(onStep);
   }
 
-  /** Runs the plan on what {@link input} holds. Gives {@link output}. */
-  execute(): Out {
+  /** Runs the plan on what {@link input} holds. Gives {@link output}. `onStep` as in {@link run}. */
+  execute(onStep?: (done: number) => void): Out {
     this.#check();
-    for (const step of this.#lowered.steps) this.#runStep(step);
+    this.#lowered.steps.forEach((step, i) => {
+      this.#runStep(step);
+      onStep?.(i + 1);
+    });
     return this.output;
   }
 

@@ -43,7 +43,7 @@ export function selectDetections(
   height: number,
   options: SelectOptions,
 ): Detection[] {
-  const { conf, classes, max_det = Number.POSITIVE_INFINITY, sort = false, letterboxed } = options;
+  const { conf, classes, max_det, sort, letterboxed } = options;
   const wanted = classes && new Set(classes);
   const f = Math.fround;
   const [outHeight, outWidth] = letterboxed ?? [height, width];
@@ -64,6 +64,15 @@ export function selectDetections(
     const own = letterboxed ? unletterbox(box, { height, width }, letterboxed) : box;
     found.push({ box: own as unknown as Detection["box"], score, class: best, name: names[best] });
   }
+  return bestOf(found, max_det, sort);
+}
+
+/** The best `max_det` by score, earlier ones first where scores are equal; in their order, or best first where `sort`. */
+export function bestOf(
+  found: readonly Detection[],
+  max_det = Number.POSITIVE_INFINITY,
+  sort = false,
+): Detection[] {
   const byScore = found.map((_, i) => i).sort((a, b) => found[b].score - found[a].score || a - b);
   const kept = byScore.slice(0, max_det);
   return (sort ? kept : kept.sort((a, b) => a - b)).map((i) => found[i]);

@@ -5,20 +5,40 @@
  * that were under way; the next call starts another, one for all that wait. Files are then read again by the paths given.
  */
 import { fail, MobileDetrError } from "../errors.ts";
+import { throwIfAborted, untilAborted } from "./abort.ts";
+import { type DetectAllOptions, detectAll, type FailedPicture } from "./detect-all.ts";
 import {
   checkDetectOptions,
   checkDetectorOptions,
   type DetectOptions,
   type DetectorOptions,
+  type Progress,
+  type Watching,
 } from "./options.ts";
-import type { Detections, DetectorInfo } from "./pipeline.ts";
-import type { PlainError, Reply } from "./protocol.ts";
+import type { DetectorInfo } from "./pipeline.ts";
+import type { CallOptions, PlainError, Reply, ThreadOptions } from "./protocol.ts";
+import { Results } from "./results.ts";
 import { type PictureInput, type Posted, takeModel, takePicture, takeWeights } from "./sources.ts";
 import { Thread } from "./thread.ts";
+import type { TiledOptions, Tiling } from "./tiles.ts";
 
-interface Waiting {
-  resolve(result: Detections): void;
-  reject(error: Error): void;
+/** One call, from when it was made. */
+interface Call {
+  readonly image: PictureInput;
+  readonly options: CallOptions;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Kept for the results; not where it was given away. */
+  readonly kept: PictureInput | undefined;
+  /** Set when it was posted. */
+  id?: number;
+  /** Nobody waits for it any more. */
+  dropped?: boolean;
+}
+
+interface Waiting extends Pick<Posted, "source" | "decodeMs"> {
+  readonly call: Call;
+  resolve(result: Results): void;
+  reject(error: unknown): void;
 }
 
 /**
@@ -28,32 +48,58 @@ interface Waiting {
  */
 export async function loadDetector(options: DetectorOptions = {}): Promise<Detector> {
   checkDetectorOptions(options);
-  const own = await ownOptions(options);
+  const { signal, onProgress, ...others } = options;
+  throwIfAborted(signal);
   let thread: Thread | undefined;
-  try {
-    const info = await new Promise<DetectorInfo>((resolve, reject) => {
-      thread = new Thread(own, {
-        reply: (reply) => {
-          if (reply.kind === "ready") resolve(reply.info);
+  const loading = new Promise<Detector>((resolve, reject) => {
+    const told = onProgress && guarded(onProgress, reject);
+    const load = async (): Promise<void> => {
+      const own = await ownOptions(others, { signal, onProgress: told });
+      throwIfAborted(signal);
+      const listener = {
+        reply: (reply: Reply) => {
+          if (reply.kind === "ready") resolve(new Detector(thread as unknown as Thread, reply.info, own));
+          else if (reply.kind === "progress") told?.(reply.progress);
           else if (reply.kind === "refused") reject(revive(reply.error));
           else reject(new Error(`detector thread: unexpected ${reply.kind}`));
         },
         ended: reject,
-      });
-    });
-    return new Detector(thread as unknown as Thread, info, own);
+      };
+      thread = new Thread({ ...own, progress: told !== undefined }, listener);
+    };
+    load().catch(reject);
+  });
+  try {
+    return await untilAborted(signal, loading, () => void thread?.terminate());
   } catch (error) {
-    await thread?.terminate();
+    if (!signal?.aborted) await thread?.terminate();
     throw error;
   }
 }
 
+/** What a callback throws goes to `reject`. */
+function guarded(
+  onProgress: (progress: Progress) => void,
+  reject: (error: unknown) => void,
+): (progress: Progress) => void {
+  return (progress) => {
+    try {
+      onProgress(progress);
+    } catch (error) {
+      reject(error);
+    }
+  };
+}
+
 /** Options that the caller cannot change any more, and that a thread can be started from again and again. */
-async function ownOptions({ model, weights, ...others }: DetectorOptions): Promise<DetectorOptions> {
+async function ownOptions(
+  { model, weights, ...others }: DetectorOptions,
+  watching: Watching,
+): Promise<ThreadOptions> {
   const own = structuredClone(others);
   const [ownModel, ownWeights] = await Promise.all([
-    model === undefined ? undefined : takeModel(model, weights === undefined),
-    takeWeights(weights),
+    model === undefined ? undefined : takeModel(model, weights === undefined, watching),
+    takeWeights(weights, watching),
   ]);
   return { ...own, model: ownModel, weights: ownWeights };
 }
@@ -62,7 +108,7 @@ async function ownOptions({ model, weights, ...others }: DetectorOptions): Promi
 export class Detector {
   /** What was loaded and how it runs. */
   readonly info: DetectorInfo;
-  readonly #options: DetectorOptions;
+  readonly #options: ThreadOptions;
   /** Undefined where the last one died: the next call starts another. */
   #thread: Thread | undefined;
   readonly #waiting = new Map<number, Waiting>();
@@ -72,7 +118,7 @@ export class Detector {
   #closing: Promise<void> | undefined;
 
   /** @internal A loaded thread, without listeners, and what another can be started from. */
-  constructor(thread: Thread, info: DetectorInfo, options: DetectorOptions) {
+  constructor(thread: Thread, info: DetectorInfo, options: ThreadOptions) {
     this.info = info;
     this.#options = options;
     this.#adopt(thread);
@@ -86,21 +132,80 @@ export class Detector {
    * "argument", "file", "format", "memory" or "state"; a "state" that speaks of the thread's end costs the calls that were
    * under way, and the next call loads anew: it may also reject with what `loadDetector` does.
    */
-  async detect(image: PictureInput, options: DetectOptions = {}): Promise<Detections> {
+  async detect(image: PictureInput, options: DetectOptions = {}): Promise<Results> {
+    return this.#call(image, options);
+  }
+
+  /**
+   * Finds the objects in a large picture, tile by tile, and makes one list of them: see {@link TiledOptions}. Otherwise as
+   * `detect`; boxes are in pixels of the whole picture. One tile is in memory at a time beside the decoded picture.
+   */
+  async detectTiled(image: PictureInput, options: TiledOptions = {}): Promise<Results> {
+    checkDetectOptions(options);
+    const { tile, overlap, full, merge, metric, threshold, class_agnostic } = options;
+    return this.#call(image, options, { tile, overlap, full, merge, metric, threshold, class_agnostic });
+  }
+
+  /**
+   * Finds the objects in many pictures: arrays, generators, anything to iterate over, in time or not. Results come in order; few
+   * pictures are held at a time, and no more are asked for than that. A loop that is left ends what is under way.
+   */
+  detectAll(
+    images: Iterable<PictureInput> | AsyncIterable<PictureInput>,
+    options: DetectAllOptions & { onError: "yield" },
+  ): AsyncGenerator<Results | FailedPicture, void, undefined>;
+  detectAll(
+    images: Iterable<PictureInput> | AsyncIterable<PictureInput>,
+    options?: DetectAllOptions & { onError?: "throw" },
+  ): AsyncGenerator<Results, void, undefined>;
+  detectAll(
+    images: Iterable<PictureInput> | AsyncIterable<PictureInput>,
+    options: DetectAllOptions = {},
+  ): AsyncGenerator<Results | FailedPicture, void, undefined> {
+    checkDetectOptions(options);
+    const { onError: _, in_flight: __, ...each } = options;
+    return detectAll(images, (image, signal) => this.#call(image, { ...each, signal }), options);
+  }
+
+  async #call(image: PictureInput, options: DetectOptions, tiling?: Tiling): Promise<Results> {
     if (this.#closing) {
       fail("state", "detector", "one that is open", "one that was closed", "load another");
     }
     checkDetectOptions(options);
-    const own = structuredClone(options);
-    const taken = takePicture(image, this.#options.maxPixels);
-    if (!(taken instanceof Promise) && !this.#queue) return this.#send(taken, own);
+    if (Array.isArray(image)) fail("argument", "detect", "one picture", "a list", "detectAll takes many");
+    const { conf, classes, max_det, sort, signal, onProgress, transfer } = options;
+    throwIfAborted(signal);
+    const own: CallOptions = structuredClone({
+      conf,
+      classes,
+      max_det,
+      sort,
+      tiling,
+      progress: !!onProgress,
+    });
+    const shared = signal && typeof SharedArrayBuffer === "function" && this.info.isolated;
+    const dropped = shared ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
+    const kept = transfer ? undefined : image;
+    const call: Call = { image, options: { ...own, dropped }, onProgress, kept };
+    return untilAborted(signal, this.#post(call, { transfer, signal }), () => {
+      call.dropped = true;
+      if (dropped) Atomics.store(dropped, 0, 1);
+      if (call.id === undefined || !this.#waiting.delete(call.id)) return;
+      this.#rest();
+    });
+  }
+
+  /** Posts a picture in its turn. */
+  async #post(call: Call, options: Pick<DetectOptions, "transfer" | "signal">): Promise<Results> {
+    const taken = takePicture(call.image, { ...options, maxPixels: this.#options.maxPixels });
+    if (!(taken instanceof Promise) && !this.#queue) return this.#send(taken, call);
     // Behind those that came before, whose bytes may be later than these.
     const before = this.#queue;
-    let sent: Promise<Detections> | undefined;
+    let sent: Promise<Results> | undefined;
     const queued = (async () => {
       const [picture] = await Promise.allSettled([taken, before]);
       if (picture.status === "rejected") throw picture.reason;
-      sent = this.#send(picture.value, own);
+      if (!call.dropped) sent = this.#send(picture.value, call);
     })();
     const settled = queued.catch(() => undefined);
     this.#queue = settled;
@@ -108,22 +213,19 @@ export class Detector {
       if (this.#queue === settled) this.#queue = undefined;
     });
     await queued;
-    return sent as unknown as Promise<Detections>;
+    return sent as unknown as Promise<Results>;
   }
 
   /** Posts a picture; the promise of its answer. */
-  #send({ image, transfer, source, decodeMs }: Posted, options: DetectOptions): Promise<Detections> {
+  #send({ image, transfer, source, decodeMs }: Posted, call: Call): Promise<Results> {
     const id = this.#nextId++;
-    return new Promise((settle, reject) => {
-      const resolve = (result: Detections): void => {
-        if (decodeMs === undefined) settle(result);
-        else settle({ ...result, source, speed: { ...result.speed, decode: decodeMs } });
-      };
+    call.id = id;
+    return new Promise((resolve, reject) => {
       const thread = this.#thread ?? this.#start();
       thread.ref();
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.set(id, { call, source, decodeMs, resolve, reject });
       try {
-        thread.post({ kind: "detect", id, image, options }, transfer);
+        thread.post({ kind: "detect", id, image, options: call.options }, transfer);
       } catch (error) {
         this.#waiting.delete(id);
         this.#rest();
@@ -186,12 +288,28 @@ export class Detector {
       void thread.terminate();
       this.#lose(thread, revive(reply.error)); // what loaded once does not load again: the file is gone, perhaps
     }
-    if (reply.kind !== "done" && reply.kind !== "failed") return;
-    const waiting = this.#waiting.get(reply.id);
-    this.#waiting.delete(reply.id);
+    if (reply.kind !== "done" && reply.kind !== "failed" && reply.kind !== "progress") return;
+    const id = reply.id ?? -1; // news of loading are for who loads
+    const waiting = this.#waiting.get(id);
+    if (reply.kind === "progress") {
+      if (waiting?.call.onProgress) guarded(waiting.call.onProgress, waiting.reject)(reply.progress);
+      return;
+    }
+    this.#waiting.delete(id);
     this.#rest();
-    if (reply.kind === "done") waiting?.resolve(reply.result);
-    else waiting?.reject(revive(reply.error));
+    if (!waiting) return; // dropped
+    const { kept: image } = waiting.call;
+    const { names } = this.info;
+    const { source, decodeMs } = waiting;
+    if (reply.kind === "failed") {
+      waiting.reject(revive(reply.error));
+      return;
+    }
+    // What was decoded here came to the thread as pixels.
+    const { result } = reply;
+    const found =
+      decodeMs === undefined ? result : { ...result, source, speed: { ...result.speed, decode: decodeMs } };
+    waiting.resolve(new Results(found, { names, image, maxPixels: this.#options.maxPixels }));
   }
 
   #rest(): void {

@@ -3,11 +3,34 @@ import type { Pair } from "../backend/backend.ts";
 import { availableThreads } from "../backend/wasm/available-threads.ts";
 import { fail } from "../errors.ts";
 import { type Preprocess, RESIZES } from "../preprocess.ts";
+import type { AbortSignalLike } from "./abort.ts";
 import type { ModelChoice } from "./model-files.ts";
+import { isCount, need, show } from "./need.ts";
 import { isWeightsInput } from "./sources.ts";
 
+/** How far something is. */
+export interface Progress {
+  /**
+   * Loading: "read" the weights' bytes (fetched, from a Blob, or layer by layer), "compile" rewrites of the network, "pack" its
+   * operations with their weights. Detecting: "infer" the kernels of the network, over all tiles; without a plan 0 or 1 of 1.
+   */
+  readonly phase: "read" | "compile" | "pack" | "infer";
+  /** Done of `total`. */
+  readonly loaded: number;
+  /** Undefined where a server does not tell. */
+  readonly total: number | undefined;
+}
+
+/** What can be given to everything that takes its time. */
+export interface Watching {
+  /** Ends the wait at once, with its reason. */
+  readonly signal?: AbortSignalLike;
+  /** Is told how far it is, now and then. What it throws is what the call rejects with. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
 /** Options of `loadDetector`. */
-export interface DetectorOptions extends ModelChoice {
+export interface DetectorOptions extends ModelChoice, Watching {
   /** Side of the square that pictures are brought to, or [height, width]; rounded up to multiples of 32. 640. */
   readonly imgsz?: number | Pair;
   /** How pictures are brought there; the model's own way unless said, else stretched by OpenCV's rules. */
@@ -46,7 +69,15 @@ export interface DetectorOptions extends ModelChoice {
 }
 
 /** Options of one `detect` call; they take the place of the loaded ones. */
-export type DetectOptions = Pick<DetectorOptions, "conf" | "classes" | "max_det" | "sort">;
+export interface DetectOptions
+  extends Pick<DetectorOptions, "conf" | "classes" | "max_det" | "sort">,
+    Watching {
+  /**
+   * true gives the picture's bytes or pixels away instead of copying them: the caller's buffer is empty from then on; frames and
+   * bitmaps are closed when they were read. false.
+   */
+  readonly transfer?: boolean;
+}
 
 const SIZE_STEP = 32; // pixels: the coarsest stride
 const MAX_THREADS = 64; // more than any machine that runs this gains from
@@ -129,11 +160,14 @@ export function checkDetectOptions(options: DetectOptions): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     fail("argument", "options", "an object", show(options));
   }
-  const { conf, classes, max_det, sort } = options;
+  const { conf, classes, max_det, sort, transfer, signal, onProgress } = options;
   need("conf", conf, (v) => typeof v === "number" && v >= 0 && v < 1, "a number in [0, 1)");
   need("classes", classes, Array.isArray, "a list of class numbers or names");
   need("max_det", max_det, isCount, "a whole number >= 1");
   need("sort", sort, isFlag, "true or false");
+  need("transfer", transfer, isFlag, "true or false");
+  need("signal", signal, isSignal, "an AbortSignal");
+  need("onProgress", onProgress, (v) => typeof v === "function", "a function");
 }
 
 /** Height and width of the network's input: rounded up to multiples of 32. */
@@ -155,8 +189,8 @@ export function countThreads(threads: number | "auto"): number {
   return threads;
 }
 
-function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= 1;
+function isSignal(value: AbortSignalLike): boolean {
+  return typeof value?.aborted === "boolean" && typeof value.addEventListener === "function";
 }
 
 function isWholeUrl(value: unknown): boolean {
@@ -177,14 +211,4 @@ function isModelSource(value: unknown): boolean {
 
 function isFlag(value: unknown): boolean {
   return typeof value === "boolean";
-}
-
-function need(option: string, value: unknown, legal: (value: unknown) => boolean, expected: string): void {
-  if (value !== undefined && !legal(value)) fail("argument", option, expected, show(value));
-}
-
-/** A wrong value in a message. */
-function show(value: unknown): string {
-  if (typeof value === "string" || value === null || Array.isArray(value)) return JSON.stringify(value);
-  return typeof value === "object" || typeof value === "function" ? `a ${typeof value}` : String(value);
 }

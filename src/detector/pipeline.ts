@@ -16,9 +16,13 @@ import type { DetectorOutput } from "../models/rtdetr/rtdetr-decoder.ts";
 import { deferStateDict } from "../nn/deferred.ts";
 import type { AnyModule } from "../nn/index.ts";
 import { loadStateDict } from "../nn/state-dict.ts";
+import type { StateSource } from "../nn/state-source.ts";
 import { type Preprocess, preprocessOf } from "../preprocess.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { classNumbers, type Detection, selectDetections } from "./detections.ts";
+import type { SafetensorsFile } from "../weights/safetensors-file.ts";
+import { throwIfAborted } from "./abort.ts";
+import { bestOf, classNumbers, type Detection, selectDetections } from "./detections.ts";
+import type { EmbedOptions, FeatureSheet, LayerProfile, ProfileOptions, VisualizeOptions } from "./look.ts";
 import { classNames, findModel, isNeverRun, openWeights } from "./model-files.ts";
 import {
   checkDetectOptions,
@@ -27,33 +31,14 @@ import {
   type DetectOptions,
   type DetectorOptions,
   inputSize,
+  type Progress,
 } from "./options.ts";
+import { partOf } from "./part.ts";
 import { type ImageInput, readPicture } from "./pictures.ts";
+import { type Detections, Results, type Speed } from "./results.ts";
+import { checkTiling, mergeDetections, type TiledOptions, tilesOf } from "./tiles.ts";
 
-/** Milliseconds per step of one picture. */
-export interface Speed {
-  /** From bytes to pixels; 0 for raw pixels. */
-  readonly decode: number;
-  /** From pixels to the input tensor. */
-  readonly preprocess: number;
-  /** The network. */
-  readonly inference: number;
-  /** From the raw output to detections. */
-  readonly postprocess: number;
-}
-
-/** What `detect` returns. */
-export interface Detections {
-  /** The picture's path, where it was given by path. */
-  readonly source?: string;
-  /** Of the picture, after its EXIF orientation, in pixels. */
-  readonly width: number;
-  /** As `width`. */
-  readonly height: number;
-  /** In the order of the queries: not sorted by score. */
-  readonly detections: readonly Detection[];
-  readonly speed: Speed;
-}
+export type { Detections, Speed };
 
 /** What was loaded and how it runs. */
 export interface DetectorInfo {
@@ -112,6 +97,7 @@ export class Pipeline {
     const files = findModel(options);
     const imgsz = inputSize(options.imgsz ?? DEFAULT_IMGSZ);
     const threads = countThreads(options.threads ?? "auto");
+    throwIfAborted(options.signal);
     this.#options = options;
     this.model = new RTDETRDetectionModel(files.config);
     this.model.checkInputSize(imgsz);
@@ -131,10 +117,13 @@ export class Pipeline {
         // A plan packs the weights: until then each stays in its file, so that none is in memory twice.
         const state = deferStateDict(this.model, weights, { mayMiss: isNeverRun, skip: isNeverRun });
         const how = { shape: [1, 3, ...imgsz], memoryFormat: "channels_last" } as const;
-        this.plan = compile(this.model, { ...how, backend: planned });
+        this.plan = compile(this.model, { ...how, backend: planned, onProgress: options.onProgress });
         state.finish();
         this.model.dispose();
-      } else loadStateDict(this.model, weights, { backend: this.backend, mayMiss: isNeverRun });
+      } else {
+        const source = options.onProgress ? told(weights, options.onProgress) : weights;
+        loadStateDict(this.model, source, { backend: this.backend, mayMiss: isNeverRun });
+      }
       if (fuse) this.model.fuse();
       const names = classNames(files.config, weights.metadata);
       if (options.classes) classNumbers(options.classes, names);
@@ -163,29 +152,99 @@ export class Pipeline {
     }
   }
 
-  /** Finds the objects in one picture. */
-  detect(image: ImageInput, options: DetectOptions = {}): Detections {
+  /** Finds the objects in one picture. `signal` is looked at before; `onProgress` is told after every kernel. */
+  detect(image: ImageInput, options: DetectOptions = {}): Results {
+    const { pixels, source, speed } = this.#read(image, options);
+    const tell = teller(options, this.#steps);
+    const detections = this.#detect(pixels, options, speed, (step) => tell(step));
+    return this.#results(image, { source, width: pixels.width, height: pixels.height, detections, speed });
+  }
+
+  /** {@link detect} tile by tile; see {@link TiledOptions}. */
+  detectTiled(image: ImageInput, options: TiledOptions = {}): Results {
+    checkTiling(options);
+    const { pixels, source, speed } = this.#read(image, options);
+    const { width, height } = pixels;
+    const { tile = this.info.imgsz, overlap = 0.2, full = true } = options;
+    const tiles = tilesOf(height, width, tile, overlap);
+    if (full && tiles.length > 1) tiles.push([0, 0, width, height]);
+    const tell = teller(options, this.#steps * tiles.length);
+    const each = { ...options, max_det: Number.POSITIVE_INFINITY, sort: false };
+    const found = tiles.flatMap(([x0, y0, x1, y1], i) => {
+      const part = partOf(pixels, x0, y0, x1, y1);
+      const detections = this.#detect(part, each, speed, (step) => tell(i * this.#steps + step));
+      return detections.map((one): Detection => ({ ...one, box: moved(one.box, x0, y0) }));
+    });
+    const start = performance.now();
+    const { max_det = this.#options.max_det, sort = this.#options.sort } = options;
+    const detections = bestOf(mergeDetections(found, options), max_det, sort);
+    speed.postprocess += performance.now() - start;
+    return this.#results(image, { source, width, height, detections, speed });
+  }
+
+  /** Feature maps of layers as pictures, for `compile: false`; see {@link VisualizeOptions}. */
+  async visualize(image: ImageInput, options: VisualizeOptions = {}): Promise<FeatureSheet[]> {
+    const { visualize } = await import("./look.ts");
+    return visualize(this, image, options);
+  }
+
+  /** Means over height and width of layers' maps, one behind the other, for `compile: false`; see {@link EmbedOptions}. */
+  async embed(image: ImageInput, options: EmbedOptions = {}): Promise<Float32Array> {
+    const { embed } = await import("./look.ts");
+    return embed(this, image, options);
+  }
+
+  /** What every layer takes: time, multiply-adds, share; for `console.table`. See {@link ProfileOptions}. */
+  async profile(options: ProfileOptions = {}): Promise<LayerProfile[]> {
+    const { profile } = await import("./look.ts");
+    return profile(this, options);
+  }
+
+  #read(
+    image: ImageInput,
+    options: DetectOptions,
+  ): { pixels: ImageData8; source?: string; speed: Mutable<Speed> } {
     checkDetectOptions(options);
+    throwIfAborted(options.signal);
+    options.onProgress?.({ phase: "infer", loaded: 0, total: this.#steps }); // before anything is done, so that it can be left
     const start = performance.now();
     const { pixels, source } = readPicture(image, this.#options.maxPixels);
-    const decoded = performance.now();
+    const encoded = typeof image === "string" || image instanceof Uint8Array;
+    const decode = encoded ? performance.now() - start : 0;
+    return { pixels, source, speed: { decode, preprocess: 0, inference: 0, postprocess: 0 } };
+  }
+
+  /** Adds its times to `speed`. */
+  #detect(
+    pixels: ImageData8,
+    options: DetectOptions,
+    speed: Mutable<Speed>,
+    onStep: (step: number) => void,
+  ): Detection[] {
+    const start = performance.now();
     const input = this.preprocess(pixels, this.plan?.input);
     const prepared = performance.now();
     let output: Float32Array;
     try {
-      output = this.infer(input);
+      output = this.infer(input, options.onProgress && onStep);
     } finally {
       if (input !== this.plan?.input) input.dispose();
     }
     const inferred = performance.now();
     const detections = this.select(output, pixels, options);
-    const speed = {
-      decode: typeof image === "string" || image instanceof Uint8Array ? decoded - start : 0,
-      preprocess: prepared - decoded,
-      inference: inferred - prepared,
-      postprocess: performance.now() - inferred,
-    };
-    return { source, width: pixels.width, height: pixels.height, detections, speed };
+    speed.preprocess += prepared - start;
+    speed.inference += inferred - prepared;
+    speed.postprocess += performance.now() - inferred;
+    return detections;
+  }
+
+  #results(image: ImageInput, found: Detections): Results {
+    return new Results(found, { names: this.info.names, image, maxPixels: this.#options.maxPixels });
+  }
+
+  /** Of a run, for who is told of them. */
+  get #steps(): number {
+    return this.plan?.steps.length ?? 1;
   }
 
   /**
@@ -199,12 +258,13 @@ export class Pipeline {
     return input;
   }
 
-  /** The network's output for one image, [Q, 4 + K] row-major. */
-  infer(input: Tensor): Float32Array {
-    if (this.plan) return this.plan.run(input).output0.toFloat32Array();
+  /** The network's output for one image, [Q, 4 + K] row-major. `onStep` is told after every kernel of a plan, else at the end. */
+  infer(input: Tensor, onStep?: (done: number) => void): Float32Array {
+    if (this.plan) return this.plan.run(input, onStep).output0.toFloat32Array();
     const result = this.model.call(input);
     const output = result.output0.toFloat32Array();
     for (const tensor of Object.values(result)) tensor.dispose();
+    onStep?.(1);
     return output;
   }
 
@@ -232,4 +292,32 @@ export class Pipeline {
 function fusedMultiplyAdds({ multiplyAdds, reports }: Plan<DetectorOutput>): number {
   const saved = reports.filter(({ pass }) => pass !== mergeRepConv.name).map((report) => report.saved);
   return saved.reduce((sum, n) => sum + n, multiplyAdds);
+}
+
+type Mutable<T> = { -readonly [field in keyof T]: T[field] };
+
+/** Tells how many of `total` are done; nothing where nobody asked. */
+function teller({ onProgress }: DetectOptions, total: number): (loaded: number) => void {
+  return (loaded) => onProgress?.({ phase: "infer", loaded, total });
+}
+
+function moved([x1, y1, x2, y2]: Detection["box"], x: number, y: number): Detection["box"] {
+  return [Math.fround(x1 + x), Math.fround(y1 + y), Math.fround(x2 + x), Math.fround(y2 + y)];
+}
+
+/** A source that tells of the bytes that were read from it. */
+function told(file: SafetensorsFile, onProgress: (progress: Progress) => void): StateSource {
+  const { name, names } = file;
+  const total = names.reduce((sum, each) => sum + file.entry(each).byteLength, 0);
+  let loaded = 0;
+  return {
+    name,
+    names,
+    entry: (each) => file.entry(each),
+    readInto: (each, out) => {
+      file.readInto(each, out);
+      loaded += file.entry(each).byteLength;
+      onProgress({ phase: "read", loaded, total });
+    },
+  };
 }

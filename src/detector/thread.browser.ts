@@ -4,14 +4,13 @@
  */
 import { refused, startWorker } from "../backend/wasm/worker-script.ts";
 import { describe, MobileDetrError } from "../errors.ts";
-import type { DetectorOptions } from "./options.ts";
 import { PoolHost, type PoolRequest } from "./pool-host.ts";
-import type { Reply, Request, ThreadListener } from "./protocol.ts";
+import type { Reply, Request, ThreadListener, ThreadOptions } from "./protocol.ts";
 
 /** The first message to a detector's worker. */
 export interface DetectorStart {
   readonly role: "detector";
-  readonly options: DetectorOptions;
+  readonly options: ThreadOptions;
 }
 
 /** A thread. */
@@ -23,7 +22,7 @@ export class Thread {
   listener: ThreadListener;
 
   /** Starts it. Throws code "state" where the browser refuses at once; refusals that come later are told to the listener. */
-  constructor(options: DetectorOptions, listener: ThreadListener) {
+  constructor(options: ThreadOptions, listener: ThreadListener) {
     this.listener = listener;
     const { workerUrl } = options;
     const worker = startWorker(workerUrl);

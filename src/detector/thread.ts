@@ -6,8 +6,7 @@ import { Worker } from "node:worker_threads";
 import { builtScript } from "../backend/wasm/built-script.ts";
 import { prepareRevectorize } from "../backend/wasm/revectorize.ts";
 import { describe, MobileDetrError } from "../errors.ts";
-import type { DetectorOptions } from "./options.ts";
-import type { Reply, Request, ThreadListener } from "./protocol.ts";
+import type { Reply, Request, ThreadListener, ThreadOptions } from "./protocol.ts";
 
 /** A thread. */
 export class Thread {
@@ -16,7 +15,7 @@ export class Thread {
   listener: ThreadListener;
 
   /** Starts it. Throws where no thread can be made. */
-  constructor(options: DetectorOptions, listener: ThreadListener) {
+  constructor(options: ThreadOptions, listener: ThreadListener) {
     this.listener = listener;
     if (options.revectorize) prepareRevectorize();
     this.#worker = new Worker(workerUrl(), {

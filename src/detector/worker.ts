@@ -3,10 +3,10 @@
  * worker close its own port.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import type { DetectorOptions } from "./options.ts";
+import type { ThreadOptions } from "./protocol.ts";
 import { serve } from "./serve.ts";
 
 const port = parentPort;
 if (!port) throw new Error("detector worker: not started as a worker");
-const answer = serve(workerData as DetectorOptions, (message) => port.postMessage(message));
+const answer = serve(workerData as ThreadOptions, (message) => port.postMessage(message));
 if (answer) port.on("message", answer);

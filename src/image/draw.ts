@@ -17,6 +17,8 @@ export interface DrawnDetection {
   readonly label: string;
   /** Chooses the colour. */
   readonly classId: number;
+  /** In its place. */
+  readonly colour?: Colour;
 }
 
 /** How {@link drawDetections} draws. */
@@ -62,16 +64,17 @@ export function drawDetections(
   const outlines = detections.map((detection, i) =>
     outlineOf(detection.box, lineWidth, `detections[${i}].box`),
   );
-  detections.forEach(({ classId }, i) => {
-    paintBox(canvas, outlines[i], lineWidth, classColour(classId));
+  detections.forEach(({ classId, colour }, i) => {
+    paintBox(canvas, outlines[i], lineWidth, colour ?? classColour(classId));
   });
   if (options.showLabels ?? true) {
     const pen = new TextPen(fontSize);
     const taken: Rect[] = [];
-    detections.forEach(({ label, classId }, i) => {
+    detections.forEach(({ label, classId, colour }, i) => {
       const { outer } = outlines[i];
       const visible = outer.x1 > 0 && outer.y1 > 0 && outer.x0 < width && outer.y0 < height;
-      if (label !== "" && visible) paintTag(canvas, pen, label, classColour(classId), outlines[i], taken);
+      if (label === "" || !visible) return;
+      paintTag(canvas, pen, label, colour ?? classColour(classId), outlines[i], taken);
     });
   }
   return canvas;
