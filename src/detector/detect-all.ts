@@ -9,7 +9,7 @@ export interface DetectAllOptions extends Omit<DetectOptions, "onProgress"> {
   /** What becomes of a picture that fails: "throw" ends there with its error, "yield" tells it and goes on. "throw". */
   readonly onError?: "throw" | "yield";
   /** Pictures that are held at a time: those under way, and done ones that were not asked for yet. 2. */
-  readonly in_flight?: number;
+  readonly inFlight?: number;
 }
 
 /** A picture that failed, where `onError` is "yield". */
@@ -25,17 +25,18 @@ interface Entry<R> {
   outcome?: { readonly value: R | FailedPicture } | { readonly thrown: unknown };
 }
 
-/** See `Detector.detectAll`. */
+/** See `Detector.detectAll`. Where `isOver`, errors end it whatever `onError` says. */
 export async function* detectAll<R>(
   images: Iterable<PictureInput> | AsyncIterable<PictureInput>,
   detect: (image: PictureInput, signal: AbortSignalLike) => Promise<R>,
-  { onError = "throw", in_flight = 2, signal }: DetectAllOptions,
+  isOver: () => boolean,
+  { onError = "throw", inFlight = 2, signal }: DetectAllOptions,
 ): AsyncGenerator<R | FailedPicture, void, undefined> {
   const many = (v: object): boolean =>
     typeof v === "object" && (Symbol.iterator in v || Symbol.asyncIterator in v) && !ArrayBuffer.isView(v);
   need("images", images ?? null, (v) => v !== null && many(v), "an array, or something else to iterate over");
   need("onError", onError, (v) => v === "throw" || v === "yield", '"throw" or "yield"');
-  need("in_flight", in_flight, isCount, "a whole number >= 1");
+  need("inFlight", inFlight, isCount, "a whole number >= 1");
   throwIfAborted(signal);
   const source = Symbol.asyncIterator in images ? images[Symbol.asyncIterator]() : images[Symbol.iterator]();
   const entries: Entry<R>[] = [];
@@ -47,7 +48,7 @@ export async function* detectAll<R>(
     if (pulling) return;
     pulling = true;
     try {
-      while (!ended && entries.length < in_flight) {
+      while (!ended && entries.length < inFlight) {
         const { done, value: image } = await source.next();
         if (done) ended = true;
         else if (!ended) start(image, index++);
@@ -63,7 +64,7 @@ export async function* detectAll<R>(
     const entry: Entry<R> = {};
     entries.push(entry);
     const failed = (error: unknown): Entry<R>["outcome"] =>
-      onError === "throw" ? { thrown: error } : { value: { error, image, index: number } };
+      onError === "throw" || isOver() ? { thrown: error } : { value: { error, image, index: number } };
     void detect(image, rest.signal)
       .then((value) => ({ value }), failed)
       .then((outcome) => {

@@ -5,7 +5,7 @@
  * that were under way; the next call starts another, one for all that wait. Files are then read again by the paths given.
  */
 import { fail, MobileDetrError } from "../errors.ts";
-import { throwIfAborted, untilAborted } from "./abort.ts";
+import { type AbortSignalLike, throwIfAborted, untilAborted } from "./abort.ts";
 import { type DetectAllOptions, detectAll, type FailedPicture } from "./detect-all.ts";
 import {
   checkDetectOptions,
@@ -20,7 +20,7 @@ import type { CallOptions, PlainError, Reply, ThreadOptions } from "./protocol.t
 import { Results } from "./results.ts";
 import { type PictureInput, type Posted, takeModel, takePicture, takeWeights } from "./sources.ts";
 import { Thread } from "./thread.ts";
-import type { TiledOptions, Tiling } from "./tiles.ts";
+import { checkedTiling, type TiledOptions, type Tiling } from "./tiles.ts";
 
 /** One call, from when it was made. */
 interface Call {
@@ -142,8 +142,7 @@ export class Detector {
    */
   async detectTiled(image: PictureInput, options: TiledOptions = {}): Promise<Results> {
     checkDetectOptions(options);
-    const { tile, overlap, full, merge, metric, threshold, class_agnostic } = options;
-    return this.#call(image, options, { tile, overlap, full, merge, metric, threshold, class_agnostic });
+    return this.#call(image, options, checkedTiling(options));
   }
 
   /**
@@ -163,8 +162,10 @@ export class Detector {
     options: DetectAllOptions = {},
   ): AsyncGenerator<Results | FailedPicture, void, undefined> {
     checkDetectOptions(options);
-    const { onError: _, in_flight: __, ...each } = options;
-    return detectAll(images, (image, signal) => this.#call(image, { ...each, signal }), options);
+    const { onError: _, inFlight: __, ...each } = options;
+    const detect = (image: PictureInput, signal: AbortSignalLike): Promise<Results> =>
+      this.#call(image, { ...each, signal });
+    return detectAll(images, detect, () => this.#closing !== undefined, options);
   }
 
   async #call(image: PictureInput, options: DetectOptions, tiling?: Tiling): Promise<Results> {

@@ -36,7 +36,7 @@ import {
 import { partOf } from "./part.ts";
 import { type ImageInput, readPicture } from "./pictures.ts";
 import { type Detections, Results, type Speed } from "./results.ts";
-import { checkTiling, mergeDetections, type TiledOptions, tilesOf } from "./tiles.ts";
+import { checkedTiling, mergeDetections, type TiledOptions, tilesOf } from "./tiles.ts";
 
 export type { Detections, Speed };
 
@@ -162,10 +162,10 @@ export class Pipeline {
 
   /** {@link detect} tile by tile; see {@link TiledOptions}. */
   detectTiled(image: ImageInput, options: TiledOptions = {}): Results {
-    checkTiling(options);
+    const tiling = checkedTiling(options);
     const { pixels, source, speed } = this.#read(image, options);
     const { width, height } = pixels;
-    const { tile = this.info.imgsz, overlap = 0.2, full = true } = options;
+    const { tile = this.info.imgsz, overlap = 0.2, full = true } = tiling;
     const tiles = tilesOf(height, width, tile, overlap);
     if (full && tiles.length > 1) tiles.push([0, 0, width, height]);
     const tell = teller(options, this.#steps * tiles.length);
@@ -177,7 +177,7 @@ export class Pipeline {
     });
     const start = performance.now();
     const { max_det = this.#options.max_det, sort = this.#options.sort } = options;
-    const detections = bestOf(mergeDetections(found, options), max_det, sort);
+    const detections = bestOf(mergeDetections(found, tiling), max_det, sort);
     speed.postprocess += performance.now() - start;
     return this.#results(image, { source, width, height, detections, speed });
   }

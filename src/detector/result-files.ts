@@ -32,7 +32,8 @@ export async function saveCrops(
   name: string,
   make: () => Promise<readonly Crop[]>,
 ): Promise<string[]> {
-  const stem = plainName(basename(text("file_name", name), extname(name)));
+  need("file_name", name ?? null, (v) => typeof v === "string", "a name");
+  const stem = plainName(basename(name, extname(name)));
   text("dir", dir);
   return (await make()).map(({ image, detection }) => {
     const folder = join(dir, plainName(detection.name));

@@ -76,8 +76,8 @@ export function takePicture(
   if (typeof image === "string") return filePosted(image, maxPixels);
   if (typeof image !== "object" || image === null) return { image, transfer: [] };
   if (image instanceof Uint8Array)
-    return filePosted(image, maxPixels, () => (transfer ? whole(image) : new Uint8Array(image)));
-  if (isBuffer(image)) return own(new Uint8Array(transfer ? image : image.slice(0)));
+    return filePosted(image, maxPixels, () => (transfer ? taken(image) : new Uint8Array(image)));
+  if (isBuffer(image)) return own(transfer ? taken(new Uint8Array(image)) : new Uint8Array(image.slice(0)));
   if (isBlob(image)) return readBlob(image).then(own);
   if (isUrl(image)) {
     const path = pathOf(image);
@@ -93,14 +93,14 @@ export function takePicture(
   return drawn instanceof Promise ? drawn.then(post) : post(drawn);
 }
 
-/** Bytes that can be given away: those of a whole buffer that is not shared. */
-function whole(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+/** Takes bytes away from whoever has them, without a copy: those of a whole buffer that is not shared. */
+function taken(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer, byteLength } = bytes;
   if (!isBuffer(buffer) || buffer.byteLength !== byteLength) {
     const got = isBuffer(buffer) ? `a view of ${byteLength} of ${buffer.byteLength} bytes` : "shared memory";
     fail("argument", "transfer", "bytes that are a whole buffer", got, "leave transfer out: they are copied");
   }
-  return bytes as Uint8Array<ArrayBuffer>;
+  return new Uint8Array(structuredClone(buffer, { transfer: [buffer] }));
 }
 
 /** A path or bytes; or their pixels, where only this thread can decode them. `own` makes bytes that can be given away. */
@@ -127,7 +127,7 @@ function filePosted(
 
 function pixelsPosted(image: RawImage, transfer: boolean): Posted {
   const { data: bytes, width, height, channels } = checkImage(image);
-  const data = transfer ? whole(bytes) : new Uint8Array(bytes);
+  const data = transfer ? taken(bytes) : new Uint8Array(bytes);
   return { image: { data, width, height, channels }, transfer: [data.buffer] };
 }
 

@@ -29,20 +29,14 @@ export interface TiledOptions extends DetectOptions {
   /** Boxes match from this on, in [0, 1]. 0.5. */
   readonly threshold?: number;
   /** Whether boxes of different classes match. false. */
-  readonly class_agnostic?: boolean;
+  readonly agnostic_nms?: boolean;
 }
 
 /** What of them crosses to the detector's thread. */
 export type Tiling = Omit<TiledOptions, keyof DetectOptions>;
 
-/** The part of options that tell of tiles. */
-export function tilingOf(options: TiledOptions): Tiling {
-  const { tile, overlap, full, merge, metric, threshold, class_agnostic } = options;
-  return { tile, overlap, full, merge, metric, threshold, class_agnostic };
-}
-
-/** Errors of code "argument" name the option. */
-export function checkTiling(options: Tiling): void {
+/** What options tell of tiles. Errors of code "argument" name the option. */
+export function checkedTiling(options: Tiling): Tiling {
   const flag = (value: unknown): boolean => typeof value === "boolean";
   const within = (value: unknown, most: number): boolean =>
     typeof value === "number" && value >= 0 && value <= most;
@@ -50,14 +44,15 @@ export function checkTiling(options: Tiling): void {
     (value) => known.includes(value),
     known.map((name) => JSON.stringify(name)).join(", "),
   ];
-  const { tile, overlap, full, merge, metric, threshold, class_agnostic } = options;
+  const { tile, overlap, full, merge, metric, threshold, agnostic_nms } = options;
   need("tile", tile, (v) => twice(v).every(isCount), "a whole number of pixels >= 1, or [height, width]");
   need("overlap", overlap, (v) => twice(v).every((x) => within(x, 0.9)), "a number in [0, 0.9], or two");
   need("full", full, flag, "true or false");
   need("merge", merge, ...names("greedy_nmm", "nmm", "nms", "none"));
   need("metric", metric, ...names("ios", "iou"));
   need("threshold", threshold, (v) => within(v, 1), "a number in [0, 1]");
-  need("class_agnostic", class_agnostic, flag, "true or false");
+  need("agnostic_nms", agnostic_nms, flag, "true or false");
+  return { tile, overlap, full, merge, metric, threshold, agnostic_nms };
 }
 
 /** x0, y0, x1, y1 in pixels: [x0, x1) x [y0, y1). */
@@ -107,12 +102,12 @@ function twice<T extends number>(value: T | readonly T[]): readonly T[] {
  * order in which it was found.
  */
 export function mergeDetections(found: readonly Detection[], options: Tiling): Detection[] {
-  const { merge = "greedy_nmm", metric = "ios", threshold = 0.5, class_agnostic = false } = options;
+  const { merge = "greedy_nmm", metric = "ios", threshold = 0.5, agnostic_nms = false } = options;
   if (merge === "none") return [...found];
   const share = metric === "ios" ? overSmaller : overUnion;
   const order = found.map((_, i) => i).sort((a, b) => found[b].score - found[a].score || a - b);
   const match = (a: number, b: number): boolean =>
-    (class_agnostic || found[a].class === found[b].class) && share(found[a].box, found[b].box) >= threshold;
+    (agnostic_nms || found[a].class === found[b].class) && share(found[a].box, found[b].box) >= threshold;
   const free = new Set(order);
   const kept: [at: number, detection: Detection][] = [];
   for (const best of order) {
