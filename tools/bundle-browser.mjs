@@ -93,7 +93,7 @@ await build({
   ...common,
   entryPoints: ENTRIES,
   outdir: "dist/browser",
-  chunkNames: "chunks/[name]-[hash]",
+  chunkNames: "chunks/chunk-[hash]", // not by name: of modules that are loaded later it may have a dot
   format: "esm",
   splitting: true,
   plugins: [embeddedWorker(deflateSync(script, { level: 9 }).toString("base64")), seams, shakeYaml],

@@ -4,11 +4,10 @@ import { fail } from "../errors.ts";
 import type { ImageData8 } from "../image/image.ts";
 import { countCosts } from "../inspect/cost.ts";
 import { traceModules } from "../inspect/trace.ts";
-import { parameterCount } from "../models/rtdetr/info.ts";
 import { type AnyModule, withObserver } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { isCount, need } from "./need.ts";
-import { type ImageInput, readPicture } from "./pictures.ts";
+import type { ImageInput } from "./pictures.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { savePicture } from "./result-files.ts";
 
@@ -71,14 +70,14 @@ export interface LayerProfile {
 /** See `Pipeline.visualize`. */
 export async function visualize(
   pipeline: Pipeline,
-  image: ImageInput,
+  pixels: ImageData8,
   { channels = 32, order = "index", together = false, dir, layers }: VisualizeOptions,
 ): Promise<FeatureSheet[]> {
   need("channels", channels, isCount, "a whole number >= 1");
   need("order", order, (v) => MAP_ORDERS.includes(v), MAP_ORDERS.join(", "));
   need("together", together, (v) => typeof v === "boolean", "true or false");
   const sheets: FeatureSheet[] = [];
-  run(pipeline, image, layers ?? mapsOf(pipeline), (layer, type, map) => {
+  run(pipeline, pixels, layers ?? mapsOf(pipeline), (layer, type, map) => {
     const title = `layer ${layer}, ${type}`;
     const name = `stage${layer}_${type}_features.png`;
     sheets.push({ layer, type, name, image: featureMaps(map, { most: channels, order, together, title }) });
@@ -92,11 +91,11 @@ export async function visualize(
 /** See `Pipeline.embed`. */
 export async function embed(
   pipeline: Pipeline,
-  image: ImageInput,
+  pixels: ImageData8,
   { layers }: EmbedOptions,
 ): Promise<Float32Array> {
   const means: number[] = [];
-  run(pipeline, image, layers ?? mapsOf(pipeline).slice(-1), (_layer, _type, map) => {
+  run(pipeline, pixels, layers ?? mapsOf(pipeline).slice(-1), (_layer, _type, map) => {
     const size = map.shape[2] * map.shape[3];
     const values = map.toFloat32Array();
     for (let at = 0; at < values.length; at += size) {
@@ -114,7 +113,7 @@ function mapsOf({ model }: Pipeline): number[] {
 /** Runs the network on a picture and hands the maps [1, C, H, W] of layers over, in their order. */
 function run(
   pipeline: Pipeline,
-  image: ImageInput,
+  pixels: ImageData8,
   layers: readonly number[],
   take: (layer: number, type: string, map: Tensor) => void,
 ): void {
@@ -139,7 +138,7 @@ function run(
     if (i > 0) wanted.set(`model.${i}`, [number, className(type)]);
     else for (const n of [1, 2, 3, 4]) wanted.set(`model.0.${n - 1}`, [n, type]);
   }
-  const input = pipeline.preprocess(readPicture(image).pixels);
+  const input = pipeline.preprocess(pixels);
   try {
     traceModules(
       model as unknown as AnyModule,
@@ -162,19 +161,20 @@ function className(type: string): string {
 /** See `Pipeline.profile`. */
 export async function profile(
   pipeline: Pipeline,
-  { runs = 5, image }: ProfileOptions,
+  { runs = 5 }: ProfileOptions,
+  pixels?: ImageData8,
 ): Promise<LayerProfile[]> {
   need("runs", runs, isCount, "a whole number >= 1");
   const { model, plan, info } = pipeline;
   const [height, width] = info.imgsz;
   const grey = { data: new Uint8Array(height * width * 3).fill(128), width, height, channels: 3 } as const;
-  const input = pipeline.preprocess(image === undefined ? grey : readPicture(image).pixels, plan?.input);
+  const input = pipeline.preprocess(pixels ?? grey, plan?.input);
   const rows = model.layers.map(({ number, type, module }) => ({
     layer: number,
     type: className(type),
     milliseconds: 0,
     multiplyAdds: 0,
-    parameters: parameterCount(module),
+    parameters: [...module.namedParameters()].reduce((sum, [, { size }]) => sum + size, 0),
   }));
   if (plan) {
     pipeline.infer(input); // warm

@@ -8,7 +8,7 @@ import { type EngineName, engineName, sharesMemory } from "../backend/wasm/envir
 import { createWasmBackend, type WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { compile, type Plan } from "../compile/index.ts";
 import { mergeRepConv } from "../compile/passes/merge-rep-conv.ts";
-import type { ImageData8 } from "../image/image.ts";
+import { type ImageData8, partOf } from "../image/image.ts";
 import { writeInput } from "../image/network-input.ts";
 import { modelInfo, parameterCount } from "../models/rtdetr/info.ts";
 import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";
@@ -33,7 +33,6 @@ import {
   inputSize,
   type Progress,
 } from "./options.ts";
-import { partOf } from "./part.ts";
 import { type ImageInput, readPicture } from "./pictures.ts";
 import { type Detections, Results, type Speed } from "./results.ts";
 import { checkedTiling, mergeDetections, type TiledOptions, tilesOf } from "./tiles.ts";
@@ -185,19 +184,21 @@ export class Pipeline {
   /** Feature maps of layers as pictures, for `compile: false`; see {@link VisualizeOptions}. */
   async visualize(image: ImageInput, options: VisualizeOptions = {}): Promise<FeatureSheet[]> {
     const { visualize } = await import("./look.ts");
-    return visualize(this, image, options);
+    return visualize(this, readPicture(image, this.#options.maxPixels).pixels, options);
   }
 
   /** Means over height and width of layers' maps, one behind the other, for `compile: false`; see {@link EmbedOptions}. */
   async embed(image: ImageInput, options: EmbedOptions = {}): Promise<Float32Array> {
     const { embed } = await import("./look.ts");
-    return embed(this, image, options);
+    return embed(this, readPicture(image, this.#options.maxPixels).pixels, options);
   }
 
   /** What every layer takes: time, multiply-adds, share; for `console.table`. See {@link ProfileOptions}. */
   async profile(options: ProfileOptions = {}): Promise<LayerProfile[]> {
     const { profile } = await import("./look.ts");
-    return profile(this, options);
+    const { image } = options;
+    const read = image === undefined ? undefined : readPicture(image, this.#options.maxPixels).pixels;
+    return profile(this, options, read);
   }
 
   #read(

@@ -1,18 +1,14 @@
 /** What results make of a picture's pixels: boxes drawn on it, and parts cut from it. */
-import { fail } from "../errors.ts";
 import { drawDetections } from "../image/draw.ts";
-import { checkImage, type ImageData8, toRgb } from "../image/image.ts";
+import { type ImageData8, partOf } from "../image/image.ts";
 import { need } from "./need.ts";
-import { partOf } from "./part.ts";
-import { rgbOf } from "./result-pixels.ts";
-import type { Crop, CropOptions, Detections, PlotOptions, ResultsOrigin } from "./results.ts";
-import { takePicture } from "./sources.ts";
+import type { Crop, CropOptions, Detections, PlotOptions } from "./results.ts";
 
 const flag = (value: unknown): boolean => typeof value === "boolean";
 const isByte = (value: unknown): boolean => typeof value === "number" && value >= 0 && value <= 255;
 
 /** See `Results.plot`. */
-export async function plot(found: Detections, options: PlotOptions & ResultsOrigin): Promise<ImageData8> {
+export function plot(found: Detections, pixels: ImageData8, options: PlotOptions): ImageData8 {
   const { line_width, font_size, labels = true, conf = true, color_mode = "class", colors } = options;
   need("labels", labels, flag, "true or false");
   need("conf", conf, flag, "true or false");
@@ -31,19 +27,19 @@ export async function plot(found: Detections, options: PlotOptions & ResultsOrig
     const label = labels ? (conf ? `${name} ${score.toFixed(2)}` : name) : "";
     return { box, label, classId, colour: colors?.[classId % colors.length] };
   });
-  return drawDetections(await pixelsOf(found, options), drawn, {
+  return drawDetections(pixels, drawn, {
     lineWidth: line_width,
     fontSize: font_size,
   });
 }
 
 /** See `Results.crops`; the arithmetic of Ultralytics' `save_one_box`, in single precision. */
-export async function crops(found: Detections, options: CropOptions & ResultsOrigin): Promise<Crop[]> {
+export function crops(found: Detections, pixels: ImageData8, options: CropOptions): Crop[] {
   const { gain = 1.02, pad = 10, square = false } = options;
   need("gain", gain, (v) => Number.isFinite(v) && v > 0, "a number > 0");
   need("pad", pad, (v) => Number.isFinite(v) && v >= 0, "a number >= 0");
   need("square", square, flag, "true or false");
-  const { data, width, height } = await pixelsOf(found, options);
+  const { width, height } = pixels;
   const f = Math.fround;
   const cut = (low: number, high: number, side: number, most: number): [number, number] => {
     const [middle, half] = [f(f(low + high) / 2), f(f(f(side * f(gain)) + f(pad)) / 2)];
@@ -56,23 +52,6 @@ export async function crops(found: Detections, options: CropOptions & ResultsOri
     const [left, right] = cut(x1, x2, square ? Math.max(w, h) : w, width);
     const [top, bottom] = cut(y1, y2, square ? Math.max(w, h) : h, height);
     if (right <= left || bottom <= top) return [];
-    return [{ image: partOf({ data, width, height, channels: 3 }, left, top, right, bottom), detection }];
+    return [{ image: partOf(pixels, left, top, right, bottom), detection }];
   });
-}
-
-async function pixelsOf(
-  { width, height }: Detections,
-  { image, maxPixels }: ResultsOrigin,
-): Promise<ImageData8> {
-  const mend = "give the option image";
-  if (image === undefined)
-    fail("argument", "image", "the picture's pixels", "none: it was transferred, or never there", mend);
-  const isRaw =
-    typeof image === "object" && image !== null && "data" in image && ArrayBuffer.isView(image.data);
-  const pixels = isRaw ? toRgb(checkImage(image)) : await rgbOf((await takePicture(image)).image, maxPixels);
-  if (pixels.width !== width || pixels.height !== height) {
-    const got = `one of ${pixels.width} x ${pixels.height}`;
-    fail("argument", "image", `the picture of ${width} x ${height} pixels that was looked at`, got, mend);
-  }
-  return pixels;
 }

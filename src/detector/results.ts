@@ -4,10 +4,11 @@
  */
 import { fail } from "../errors.ts";
 import type { Colour } from "../image/colours.ts";
-import type { ImageData8 } from "../image/image.ts";
+import { checkImage, type ImageData8, toRgb } from "../image/image.ts";
 import type { Detection } from "./detections.ts";
 import { need } from "./need.ts";
-import type { PictureInput } from "./sources.ts";
+import { rgbOf } from "./result-pixels.ts";
+import { type PictureInput, takePicture } from "./sources.ts";
 
 /** Milliseconds per step of one picture. */
 export interface Speed {
@@ -263,13 +264,13 @@ export class Results implements Detections {
   /** The picture's pixels with the boxes drawn on them. What was given is read or drawn again for it. */
   async plot(options: PlotOptions = {}): Promise<ImageData8> {
     const { plot } = await import("./result-pictures.ts");
-    return plot(this, this.#with(options));
+    return plot(this, await this.#pixels(options), options);
   }
 
   /** Every detection's part of the picture; those without a pixel of it are left out. */
   async crops(options: CropOptions = {}): Promise<Crop[]> {
     const { crops } = await import("./result-pictures.ts");
-    return crops(this, this.#with(options));
+    return crops(this, await this.#pixels(options), options);
   }
 
   /** Writes {@link plot} as a PNG or JPEG, by the path's ending, completely or not at all; the path. Not in browsers. */
@@ -293,9 +294,26 @@ export class Results implements Detections {
     return saveCrops(dir, options.file_name ?? this.source ?? "im", () => this.crops(options));
   }
 
-  #with<T extends PixelOptions>(options: T): T & ResultsOrigin {
+  /** RGB of what was given, or is given now. */
+  async #pixels(options: PixelOptions): Promise<ImageData8> {
     need("options", options, (v) => typeof v === "object" && v !== null, "an object");
-    return { ...this.#origin, ...options, image: options.image ?? this.#origin.image };
+    const { image = this.#origin.image } = options;
+    const mend = "give the option image";
+    if (image === undefined) {
+      const got = "none: it was transferred, or never there";
+      fail("argument", "image", "the picture's pixels", got, mend);
+    }
+    const isRaw =
+      typeof image === "object" && image !== null && "data" in image && ArrayBuffer.isView(image.data);
+    const pixels = isRaw
+      ? toRgb(checkImage(image))
+      : await rgbOf((await takePicture(image)).image, this.#origin.maxPixels);
+    if (pixels.width !== this.width || pixels.height !== this.height) {
+      const got = `one of ${pixels.width} x ${pixels.height}`;
+      const expected = `the picture of ${this.width} x ${this.height} pixels that was looked at`;
+      fail("argument", "image", expected, got, mend);
+    }
+    return pixels;
   }
 }
 

@@ -83,6 +83,24 @@ export function toRgb(image: ImageData8): ImageData8 {
   return { data: out, width, height, channels: 3 };
 }
 
+/** A copy of columns [left, right) and rows [top, bottom). */
+export function partOf(
+  image: ImageData8,
+  left: number,
+  top: number,
+  right: number,
+  bottom: number,
+): ImageData8 {
+  const { channels } = image;
+  const row = (right - left) * channels;
+  const data = new Uint8Array(row * (bottom - top));
+  for (let y = top; y < bottom; y++) {
+    const from = (y * image.width + left) * channels;
+    data.set(image.data.subarray(from, from + row), (y - top) * row);
+  }
+  return { data, width: right - left, height: bottom - top, channels };
+}
+
 function checkSide(value: unknown, where: string): asserts value is number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > MAX_SIDE) {
     fail("argument", where, `an integer in 1..${MAX_SIDE}`, describeValue(value));
