@@ -259,6 +259,11 @@ export async function runCases(library, files, threads, tell) {
         const rows = detections.flatMap(({ box, score, class: kind }) => [...box, score, kind]);
         await say(`codes, ${name}, ${detections.length} boxes`, path, count, Float64Array.from(rows));
       }
+      if (count <= 2) {
+        const tiled = await detector.detectTiled(files["wall.jpg"], { tile: 640, conf: 0.2 });
+        const lines = new TextEncoder().encode(tiled.toTxt({ save_conf: true }));
+        await say(`codes, wall.jpg by tiles, ${tiled.length} boxes`, path, count, tiled.boxes.xywhn, lines);
+      }
       await detector.close();
     }
   }

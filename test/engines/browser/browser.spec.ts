@@ -258,6 +258,60 @@ describe("a plain static host", () => {
     await page.close();
   });
 
+  it("results have their views, draw and cut; files are refused; many, tiles, signals and transfer work", async () => {
+    const { page, said } = await open(`${isolated}/static.html`);
+    const found = await page.evaluate(async (picture) => {
+      const phases = new Set<string>();
+      const onProgress = ({ phase }: { phase: string }): void => void phases.add(phase);
+      const detector = await window.api.loadDetector({ imgsz: 320, model: window.api.codes, onProgress });
+      const blob = await (await fetch(picture)).blob();
+      const results = await detector.detect(blob);
+      const plotted = await results.plot();
+      const crops = await results.crops({ gain: 1, pad: 0 });
+      const refused = await results.save("a.png").catch((error: Error) => error.message);
+      const bitmap = await createImageBitmap(blob);
+      const moved = await detector.detect(bitmap, { transfer: true });
+      const all: (number | string)[] = [];
+      const pictures = [blob, new Blob(["none"]), await blob.arrayBuffer()];
+      for await (const one of detector.detectAll(pictures, { onError: "yield" })) {
+        all.push("error" in one ? "failed" : one.length);
+      }
+      const tiled = await detector.detectTiled(blob, { tile: 5000, merge: "none" });
+      const controller = new AbortController();
+      const call = detector.detect(blob, { signal: controller.signal }).catch((error: Error) => error.name);
+      controller.abort();
+      const aborted = await call;
+      await detector.close();
+      return {
+        lines: results.toTxt().split("\n").length - 1,
+        plotted: [plotted.width, plotted.height, plotted.data.length],
+        crops: crops.length,
+        refused,
+        closed: bitmap.width,
+        moved: moved.length,
+        all,
+        tiled: tiled.detections,
+        aborted,
+        phases: [...phases],
+      };
+    }, PICTURE);
+    const n = expected.length;
+    expect(found).toEqual({
+      lines: n,
+      plotted: [1082, 720, 1082 * 720 * 3],
+      crops: n,
+      refused: "a.png: expected plot(), which gives the pixels, got a path, which a browser cannot write",
+      closed: 0,
+      moved: n,
+      all: [n, "failed", n],
+      tiled: expected,
+      aborted: "AbortError",
+      phases: ["compile", "pack"],
+    });
+    expect(said).toEqual([]);
+    await page.close();
+  });
+
   it("takes what a canvas can draw", async () => {
     const { page } = await open(`${plain}/static.html`);
     const found = await page.evaluate(async () => {
