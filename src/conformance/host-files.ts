@@ -2,6 +2,7 @@
 import { fail } from "../errors.ts";
 import type { SafetensorsFile } from "../weights/safetensors.ts";
 import { saveSafetensors, withSafetensors } from "../weights/safetensors.ts";
+import { quoted } from "../weights/safetensors-json.ts";
 import type { HostTensor, HostTensors } from "./host-tensor.ts";
 
 /**
@@ -50,7 +51,7 @@ export function readHostTensor(file: SafetensorsFile, name: string): HostTensor 
     default:
       return fail(
         "format",
-        `${file.name}, tensor ${JSON.stringify(name)}`,
+        `${file.name}, tensor ${quoted(name)}`,
         "F32, F64, F16, BF16, I32, I64, U8 or BOOL",
         dtype,
       );

@@ -3,5 +3,8 @@ import { inflateRawSync } from "node:zlib";
 
 /** Throws an Error if the stream is damaged, cut off, or holds more than `maxBytes`. */
 export function inflateRaw(stream: Uint8Array, maxBytes: number): Uint8Array {
-  return new Uint8Array(inflateRawSync(stream, { maxOutputLength: Math.max(maxBytes, 1) }));
+  const { buffer, byteOffset, byteLength } = inflateRawSync(stream, {
+    maxOutputLength: Math.max(maxBytes, 1),
+  });
+  return new Uint8Array(buffer, byteOffset, byteLength); // not copied
 }

@@ -3,6 +3,7 @@
  * `npz.ts` packs several into a file. No Python objects, no structured arrays.
  */
 import { fail } from "../errors.ts";
+import { quoted } from "../weights/safetensors-json.ts";
 import type { HostDtype, HostTensor } from "./host-tensor.ts";
 
 /** NumPy's names of the dtypes; all little-endian. */
@@ -28,6 +29,10 @@ export const DTYPE_BYTES: Readonly<Record<HostDtype, number>> = {
 };
 
 const ALIGN_BYTES = 64;
+/** As NumPy reads: longer headers are structured arrays', or made to be searched for long. */
+const MAX_HEADER_BYTES = 10_000;
+/** As NumPy has. */
+const MAX_DIMENSIONS = 64;
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 
 /** The bytes of a tensor's elements, in place. */
@@ -66,22 +71,29 @@ export function readNpy(bytes: Uint8Array, where: string): HostTensor {
   const begin = 8 + lengthBytes + length;
   if (begin > bytes.length)
     fail("format", where, `a header of ${length} bytes`, `${bytes.length - 8 - lengthBytes}`);
+  if (length > MAX_HEADER_BYTES) {
+    fail("format", where, `a header of at most ${MAX_HEADER_BYTES} bytes`, `${length}`);
+  }
   const text = new TextDecoder().decode(bytes.subarray(8 + lengthBytes, begin));
   const descr = /'descr':\s*'([^']*)'/.exec(text)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
   const sides = /'shape':\s*\(([^)]*)\)/.exec(text)?.[1];
-  const shape = sides
+  const digits = sides
     ?.split(",")
-    .filter((side) => side.trim() !== "")
-    .map(Number);
-  const legal = shape?.every((side) => Number.isSafeInteger(side) && side >= 0);
+    .map((side) => side.trim())
+    .filter((side) => side !== "");
+  const shape = digits?.map(Number);
+  const legal = digits?.every((side) => /^\d+$/.test(side)) && shape?.every(Number.isSafeInteger);
   if (descr === undefined || order === undefined || shape === undefined || !legal) {
-    return fail("format", where, "descr, fortran_order and shape of a plain array", text.trim().slice(0, 80));
+    return fail("format", where, "descr, fortran_order and shape of a plain array", quoted(text.trim()));
+  }
+  if (shape.length > MAX_DIMENSIONS) {
+    fail("format", where, `at most ${MAX_DIMENSIONS} dimensions`, `${shape.length}`);
   }
   const little = descr.replace(/^[>=]/, "<").replace(/^<([ub]1)$/, "|$1");
   const dtype = (Object.keys(DESCRIPTIONS) as HostDtype[]).find((known) => DESCRIPTIONS[known] === little);
   if (dtype === undefined) {
-    return fail("format", where, "float16 to 64, int32, int64, uint8 or bool", `dtype ${descr}`);
+    return fail("format", where, "float16 to 64, int32, int64, uint8 or bool", `dtype ${descr.slice(0, 40)}`);
   }
   const itemBytes = DTYPE_BYTES[dtype];
   const byteLength = shape.reduce((product, side) => product * side, itemBytes);
@@ -93,7 +105,7 @@ export function readNpy(bytes: Uint8Array, where: string): HostTensor {
       `${bytes.length - begin}`,
     );
   }
-  const elements = bytes.slice(begin); // aligned
+  const elements = new Uint8Array(bytes.subarray(begin)); // aligned, and a copy of a Buffer's too
   if (descr.startsWith(">")) swapBytes(elements, itemBytes);
   const ordered = order === "True" ? toRowMajor(elements, shape, itemBytes) : elements;
   return tensorOver(dtype, shape, ordered);

@@ -4,6 +4,7 @@
  * Source: PKWARE's APPNOTE 4.3, with ZIP64 where a file passes 4 GiB. No encryption, no archives in parts.
  */
 import { fail, messageOf } from "../errors.ts";
+import { quoted } from "../weights/safetensors-json.ts";
 import type { ByteSource } from "../weights/safetensors-source.ts";
 import type { HostDtype, HostTensor, HostTensors } from "./host-tensor.ts";
 import { inflateRaw } from "./inflate-raw.ts";
@@ -29,6 +30,17 @@ const DATE_1980 = 0x0021; // 1 January 1980: the same content gives the same byt
 const STORED = 0;
 const DEFLATED = 8;
 const MAX_COMMENT = 0xffff;
+/** No deflate stream holds more than so many times its own length. */
+const DEFLATE_MAX_RATIO = 1032;
+
+/** The most that an archive's arrays may take in all, in bytes, unless said: 4 GiB. */
+export const MAX_NPZ_BYTES = 2 ** 32;
+
+/** How an archive is read. */
+export interface ReadNpzOptions {
+  /** The most that its arrays may take in all, in bytes, inflated; {@link MAX_NPZ_BYTES} unless said. */
+  readonly maxBytes?: number;
+}
 
 /** An array that an archive will have. */
 export interface NpzEntry {
@@ -123,14 +135,16 @@ export function writeNpz(
 
 /**
  * All arrays of an archive by name (without ".npy"), in its order. Big-endian and Fortran-ordered arrays are converted.
- * Throws `format` where it is not sound, holds Python objects, or a dtype that HostDtype lacks.
+ * Throws `format` where it is not sound, holds Python objects, or a dtype that HostDtype lacks; `memory` above `maxBytes`. Sizes
+ * are checked in the directory, before anything is inflated.
  */
-export function readNpz(source: ByteSource): HostTensors {
+export function readNpz(source: ByteSource, { maxBytes = MAX_NPZ_BYTES }: ReadNpzOptions = {}): HostTensors {
+  const members = directoryOf(source).filter(({ name }) => name.endsWith(".npy"));
+  checkSizes(members, source, maxBytes);
   const out = new Map<string, HostTensor>();
-  for (const member of directoryOf(source)) {
-    if (!member.name.endsWith(".npy")) continue;
+  for (const member of members) {
     const name = member.name.slice(0, -".npy".length);
-    const where = `${source.name}, array ${JSON.stringify(name)}`;
+    const where = `${source.name}, array ${quoted(name)}`;
     if (out.has(name)) fail("format", where, "names that differ", "this one twice");
     out.set(name, readNpy(contentOf(source, member, where), where));
   }
@@ -282,6 +296,28 @@ function directoryOf(source: ByteSource): Member[] {
     p = next;
   }
   return members;
+}
+
+/** Members that share their bytes, or say that they hold what cannot be, would be read at length and then refused. */
+function checkSizes(members: readonly Member[], source: ByteSource, maxBytes: number): void {
+  let packedBytes = 0;
+  let bytes = 0;
+  for (const { name, method, packed, size } of members) {
+    const most = method === STORED ? packed : packed * DEFLATE_MAX_RATIO;
+    if (size > most) {
+      const where = `${source.name}, array ${quoted(name.slice(0, -".npy".length))}`;
+      fail("format", where, `at most ${most} bytes, which ${packed} can hold`, `${size}`);
+    }
+    packedBytes += packed;
+    bytes += size;
+  }
+  if (packedBytes > source.byteLength) {
+    const expected = `members that do not overlap in its ${source.byteLength} bytes`;
+    fail("format", source.name, expected, `${packedBytes} bytes of them`);
+  }
+  if (bytes > maxBytes) {
+    fail("memory", source.name, `at most ${maxBytes} bytes of arrays`, `${bytes}`, "raise maxBytes");
+  }
 }
 
 function wideValues(view: DataView, begin: number, length: number): number[] {

@@ -5,7 +5,7 @@ import type { ByteSource } from "../weights/safetensors-source.ts";
 import { readHostTensor } from "./host-files.ts";
 import type { HostTensors } from "./host-tensor.ts";
 import { LazyTensors } from "./lazy-tensors.ts";
-import { readNpz } from "./npz.ts";
+import { type ReadNpzOptions, readNpz } from "./npz.ts";
 import { numelOf } from "./numbers.ts";
 import { samplePositions } from "./samples.ts";
 
@@ -31,14 +31,14 @@ const ZIP = [0x50, 0x4b]; // "PK"
 
 /**
  * Reads a trace of anybody's: a ZIP archive as npz, all else as safetensors, whose tensors are read when they are asked for: the
- * source must stay open as long. Throws `format`.
+ * source must stay open as long. Throws `format`; `memory` for an npz of more than `maxBytes`.
  */
-export function readTrace(source: ByteSource): TraceFile {
+export function readTrace(source: ByteSource, options: ReadNpzOptions = {}): TraceFile {
   const { name: path } = source;
   const head = new Uint8Array(Math.min(source.byteLength, ZIP.length));
   source.read(0, head);
   const isZip = ZIP.every((byte, i) => head[i] === byte);
-  const { tensors, metadata, stored } = isZip ? readNpzTrace(source) : readSafetensorsTrace(source);
+  const { tensors, metadata, stored } = isZip ? readNpzTrace(source, options) : readSafetensorsTrace(source);
   const shapes = new Map(stored);
   const told = metadata.get("shapes");
   if (told !== undefined) {
@@ -71,8 +71,8 @@ function readSafetensorsTrace(source: ByteSource): Contents {
   };
 }
 
-function readNpzTrace(source: ByteSource): Contents {
-  const tensors = new Map(readNpz(source));
+function readNpzTrace(source: ByteSource, options: ReadNpzOptions): Contents {
+  const tensors = new Map(readNpz(source, options));
   const bytes = tensors.get(NPZ_METADATA);
   tensors.delete(NPZ_METADATA);
   const text = bytes?.dtype === "U8" ? new TextDecoder().decode(bytes.data) : "{}";

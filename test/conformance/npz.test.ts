@@ -1,8 +1,11 @@
 /** NumPy archives: what is written, and what is read of NumPy's own. */
 import { describe, expect, it } from "vitest";
 import type { HostTensor } from "../../src/conformance/host-tensor.ts";
+import { npyHeader, readNpy } from "../../src/conformance/npy.ts";
 import { crc32, layOutNpz, readNpz, writeNpz } from "../../src/conformance/npz.ts";
 import { memorySource } from "../../src/weights/safetensors-source.ts";
+import { concat, latin1, le } from "../fuzz/bytes.ts";
+import { zipOf } from "../fuzz/zip.ts";
 
 /**
  * numpy.savez_compressed(a.b=a, i=[-1, 2**40], s=float64(0.1), f=asfortranarray(a), t=[True, False], h=float16([1.5]),
@@ -134,6 +137,44 @@ describe("an archive of NumPy's", () => {
 
   it("is read big-endian", () => {
     expect(read(decode(BIG_ENDIAN)).get("x")?.data).toEqual(Float32Array.of(1, -2.5));
+  });
+
+  it("is refused where its directory says more than the file can hold, before anything is inflated", () => {
+    const content = new Uint8Array(1000);
+    const name = latin1("a.npy");
+    const claims = zipOf([{ name, content, deflate: true, size: 0xfffffff0 }]);
+    expect(() => read(claims)).toThrow(
+      /array "a": expected at most \d+ bytes, which \d+ can hold, got 4294967280/,
+    );
+    const shared = [1, 2, 3].map((i) => ({ name: latin1(`${i}.npy`), content, ...(i > 1 && { like: 0 }) }));
+    expect(() => read(zipOf(shared))).toThrow(/members that do not overlap/);
+    const limited = (): unknown =>
+      readNpz(memorySource(zipOf([{ name, content }]), "t.npz"), { maxBytes: 999 });
+    expect(limited).toThrow("t.npz: expected at most 999 bytes of arrays, got 1000 (raise maxBytes)");
+  });
+
+  it("is refused with headers that take long: of more bytes or dimensions than NumPy's", () => {
+    const npy = (text: string, data = 0): Uint8Array =>
+      concat(latin1("\x93NUMPY\x02\0"), le(text.length, 4), latin1(text), new Uint8Array(data));
+    expect(() => readNpy(npy("'shape': (".repeat(1e5)), "x")).toThrow(/a header of at most 10000 bytes/);
+    const header = (sides: string): string =>
+      `{'descr': '|u1', 'fortran_order': True, 'shape': (${sides}), }`;
+    expect(() => readNpy(npy(header("1,".repeat(65)), 1), "x")).toThrow(/at most 64 dimensions, got 65/);
+    expect(readNpy(npy(header("1,".repeat(64)), 1), "x").shape.length).toBe(64);
+    for (const side of ["-0", "1e3", "0x10", "9007199254740993"]) {
+      expect(() => readNpy(npy(header(`${side},`)), "x")).toThrow(/shape of a plain array/);
+    }
+  });
+
+  it("is read from a Buffer that is a part of a larger one", () => {
+    const whole = concat(npyHeader("F32", [2]), new Uint8Array(Float32Array.of(1, 2).buffer));
+    const pool = Buffer.concat([Buffer.alloc(13), whole, Buffer.alloc(9)]);
+    expect(readNpy(pool.subarray(13, 13 + whole.length), "x").data).toEqual(Float32Array.of(1, 2));
+  });
+
+  it("is named in messages by not all of a long name", () => {
+    const long = zipOf([{ name: latin1(`${"x".repeat(5000)}.npy`), content: new Uint8Array(9) }]);
+    expect(() => read(long)).toThrow(/^.{0,300}$/);
   });
 
   it("is refused with Python objects in it, and where it is no archive", () => {
