@@ -27,19 +27,22 @@ interface Table {
   readonly codes: Uint16Array;
 }
 
-function buildTable(lengths: Uint8Array): Table {
+/** As zlib, takes a code that is not whole only where it is one of one bit, and `mayBeAlone`. */
+function buildTable(lengths: Uint8Array, mayBeAlone = true): Table {
   const counts = new Uint16Array(MAX_BITS + 1);
   for (const length of lengths) counts[length]++;
   counts[0] = 0;
-  let bits = 1;
-  for (let length = 1; length <= MAX_BITS; length++) if (counts[length] > 0) bits = length;
+  let longest = 0;
+  for (let length = 1; length <= MAX_BITS; length++) if (counts[length] > 0) longest = length;
+  const bits = Math.max(longest, 1);
   const next = new Uint16Array(MAX_BITS + 2);
   let used = 0; // of the whole space of codes, in units of 2^-15
   for (let length = 1; length <= MAX_BITS; length++) {
     next[length + 1] = (next[length] + counts[length]) << 1;
     used += counts[length] << (MAX_BITS - length);
   }
-  if (used > 1 << MAX_BITS) throw new Error("invalid code lengths set");
+  const whole = used === 1 << MAX_BITS || longest === 0 || (longest === 1 && mayBeAlone);
+  if (used > 1 << MAX_BITS || !whole) throw new Error("invalid code lengths set");
   const codes = new Uint16Array(1 << bits);
   lengths.forEach((length, symbol) => {
     if (length === 0) return;
@@ -58,7 +61,7 @@ function fixedTables(): { readonly literals: Table; readonly distances: Table } 
     literals: buildTable(
       Uint8Array.from({ length: 288 }, (_, i) => (i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8)),
     ),
-    distances: buildTable(new Uint8Array(30).fill(5)),
+    distances: buildTable(new Uint8Array(32).fill(5)),
   };
   return fixed;
 }
@@ -192,7 +195,7 @@ function readTables(reader: BitReader): { literals: Table; distances: Table } {
   const order = new Uint8Array(19);
   const given = reader.take(4) + 4;
   for (let i = 0; i < given; i++) order[LENGTH_ORDER[i]] = reader.take(3);
-  const table = buildTable(order);
+  const table = buildTable(order, false);
   const lengths = new Uint8Array(literals + distances);
   for (let i = 0; i < lengths.length; ) {
     const symbol = reader.symbol(table);

@@ -1,9 +1,10 @@
 /** Our inflate against zlib's, on streams of every kind of block, whole and damaged. */
-import { deflateSync, inflateSync } from "node:zlib";
+import { deflateSync, inflateRawSync, inflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { decodeBase64 } from "../src/base64.ts";
-import { deflateStored, inflateZlib } from "../src/inflate.ts";
+import { deflateStored, inflateRaw, inflateZlib } from "../src/inflate.ts";
 import { randomWords } from "../src/weights/generator.ts";
+import { BitWriter } from "./fuzz/bits.ts";
 
 /** Bytes of a kind. */
 const KINDS: Readonly<Record<string, (length: number) => Uint8Array>> = {
@@ -26,6 +27,40 @@ describe.each(Object.entries(KINDS))("inflateZlib of %s", (_kind, make) => {
         expect(Buffer.from(got).equals(Buffer.from(bytes))).toBe(true);
       }
     }
+  });
+});
+
+describe("inflateRaw", () => {
+  it("refuses codes that are not whole, as zlib does, but for one of one bit", () => {
+    /** A block of one byte, 0, whose only distance code has so many bits. */
+    const block = (distanceBits: 1 | 2): Uint8Array => {
+      const bits = new BitWriter();
+      bits.put(1 | (2 << 1), 3);
+      for (const [value, width] of [
+        [0, 5],
+        [0, 5],
+        [15, 4],
+      ])
+        bits.put(value, width);
+      // Lengths 1 and 2 have codes of 2 bits, 18 (zeroes) one of 1: 0 -> 18, 10 -> 1, 11 -> 2.
+      for (const symbol of [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]) {
+        bits.put(symbol === 18 ? 1 : symbol === 1 || symbol === 2 ? 2 : 0, 3);
+      }
+      bits.code([2, 2]); // byte 0: 1 bit
+      for (const zeroes of [138, 117]) {
+        bits.code([0, 1]);
+        bits.put(zeroes - 11, 7);
+      }
+      bits.code([2, 2]); // the end: 1 bit
+      bits.code(distanceBits === 1 ? [2, 2] : [3, 2]);
+      bits.code([0, 1]);
+      bits.code([1, 1]);
+      return bits.bytes();
+    };
+    expect(inflateRaw(block(1), 10)).toEqual(Uint8Array.of(0));
+    expect(new Uint8Array(inflateRawSync(block(1)))).toEqual(Uint8Array.of(0));
+    expect(() => inflateRawSync(block(2))).toThrow(/invalid distances set/);
+    expect(() => inflateRaw(block(2), 10)).toThrow(/invalid code lengths set/);
   });
 });
 
