@@ -190,6 +190,37 @@ describe("a YAML is refused with its line", () => {
     expect(refusal(from, to)).toMatch(message);
   });
 
+  it("with a key twice, however many keys there are", () => {
+    const refused = (text: string): string => {
+      try {
+        parseModelConfig(text, { source: "m.yaml" });
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return "";
+    };
+    expect(refused("nc: 1\nhead: []\nnc: 2\n")).toBe(
+      "m.yaml:3: expected each key of a map once, got nc twice",
+    );
+    expect(refused(`${STANDARD}\nscales: {}\n`)).toMatch(/each key of a map once/);
+    // Each compared with each, these keys took minutes.
+    const many = Array.from({ length: 50_000 }, (_, i) => `k${i}: 1`).join("\n");
+    const begin = process.cpuUsage();
+    expect(refused(many)).toMatch(/^m\.yaml: expected a key nc, got keys k0, k1, .{0,200}$/);
+    expect(process.cpuUsage(begin).user).toBeLessThan(10e6);
+  });
+
+  it("in words that do not repeat all of it", () => {
+    for (const text of [
+      `|\n  ${"x\n  ".repeat(4000)}`,
+      `nc: ${"!".repeat(4000)}`,
+      `nc: ${"9".repeat(4000)}`,
+    ]) {
+      expect(() => parseModelConfig(text)).toThrow(/^.{0,400}$/s);
+    }
+    expect(refusal(/scales:.*?\n(?=\S)/s, "scales: {}\n")).toMatch(/expected scale .*, got none$/);
+  });
+
   it("that is gigantic", () => {
     expect(() => parseModelConfig("#".repeat(2_000_000))).toThrow(/at most 1000000 characters/);
   });

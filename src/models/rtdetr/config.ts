@@ -140,7 +140,7 @@ class Reader {
           "format",
           this.#source,
           `a key ${key}`,
-          `keys ${root.items.map(({ key }) => nameOf(key)).join(", ")}`,
+          cut(`keys ${root.items.map(({ key }) => nameOf(key)).join(", ")}`),
         )
       );
     };
@@ -192,7 +192,7 @@ class Reader {
   #checkKeys(keys: readonly YamlNode[]): void {
     for (const key of keys) {
       if (KEYS.includes(String(this.#value(key)))) continue;
-      fail("format", this.#at(key), `a key of ${KEYS.join(", ")}`, nameOf(key));
+      fail("format", this.#at(key), `a key of ${KEYS.join(", ")}`, cut(nameOf(key)));
     }
   }
 
@@ -251,8 +251,8 @@ class Reader {
       fail(
         "format",
         this.#at(node),
-        `scale ${wanted ?? "(the first)"}`,
-        pairs.map(([name]) => name).join(", "),
+        `scale ${cut(wanted ?? "(the first)")}`,
+        cut(pairs.map(([name]) => name).join(", ")) || "none",
       );
     const [name, value] = pair;
     const numbers = value.kind === "sequence" ? value.items.map((item) => this.#value(item)) : [];
@@ -346,6 +346,11 @@ function nameOf(key: YamlNode): string {
 
 function describeNode(node: YamlNode | undefined): string {
   if (!node) return "nothing";
-  if (node.kind === "scalar") return JSON.stringify(node.value);
+  if (node.kind === "scalar") return cut(JSON.stringify(node.value));
   return node.kind === "sequence" ? `a list of ${node.items.length}` : `a map of ${node.items.length} keys`;
+}
+
+/** Text out of a file as messages show it: not all of a long one. */
+function cut(text: string): string {
+  return text.length > 120 ? `${text.slice(0, 120)}...` : text;
 }
