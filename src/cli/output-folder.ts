@@ -84,7 +84,7 @@ export class OutputFolder {
 
   /** "a.jpg", or else "a-2.jpg", "a-3.jpg" ... */
   #free(name: string): string {
-    const ending = extname(name);
+    const ending = extname(`_${name}`); // of ".jpg" too, which extname takes for a name without an ending
     const stem = name.slice(0, name.length - ending.length);
     for (let n = 1; ; n++) {
       const candidate = n === 1 ? name : `${stem}-${n}${ending}`;

@@ -176,6 +176,13 @@ describe("OutputFolder", () => {
     expect(filesBelow(path)).toEqual(["X-3.PNG", "x-2-2.png", "x-2.png", "x.png"]);
   });
 
+  it("writes several pictures whose names are endings alone", () => {
+    const path = join(scratch, "endings");
+    const out = new OutputFolder(path, []);
+    for (const source of ["a/.png", "b/.png"]) out.write(source, "png", encodePixel);
+    expect(filesBelow(path)).toEqual(["-2.png", ".png"]);
+  });
+
   it("writes the format that the name says, and adds an ending where it says none", () => {
     const path = join(scratch, "formats");
     const out = new OutputFolder(path);
