@@ -4,6 +4,7 @@
  */
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fail, messageOf } from "../errors.ts";
 import { MAX_YAML_CHARACTERS } from "../models/rtdetr/config.ts";
 import { openFileSource } from "../weights/file-source.ts";
 import type { EmbeddedYaml } from "./default-model.ts";
@@ -38,7 +39,12 @@ export function fileName(path: string): string {
   return basename(path);
 }
 
-/** The path that a `file:` URL stands for; undefined for other URLs. */
+/** The path that a `file:` URL stands for; undefined for other URLs. Error of code "file" for one that is no path's here. */
 export function pathOf(url: URL): string | undefined {
-  return url.protocol === "file:" ? fileURLToPath(url) : undefined;
+  if (url.protocol !== "file:") return undefined;
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    return fail("file", url.href, "a file: URL of a path", messageOf(error)); // of another host, or with %2F in it
+  }
 }
