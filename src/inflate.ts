@@ -21,10 +21,21 @@ function bases(bits: readonly number[], first: number): number[] {
   });
 }
 
-/** Codes by the next `bits` bits, low bit first: symbol * 16 + length; 0 where no code is. */
+/** Bits that are looked up at once: a table of all 15 takes longer to build than many a block to read. */
+const FAST_BITS = 10;
+
+/** A prefix code. */
 interface Table {
+  /** Bits of its longest code, at least 1. */
+  readonly longest: number;
+  /** Bits that `codes` looks at. */
   readonly bits: number;
+  /** By the next `bits` bits, low bit first: symbol * 16 + length; 0 where no code is, or a longer one. */
   readonly codes: Uint16Array;
+  /** Codes of each length. */
+  readonly counts: Uint16Array;
+  /** In the order of their codes. */
+  readonly symbols: Uint16Array;
 }
 
 /** As zlib, takes a code that is not whole only where it is one of one bit, and `mayBeAlone`. */
@@ -34,7 +45,7 @@ function buildTable(lengths: Uint8Array, mayBeAlone = true): Table {
   counts[0] = 0;
   let longest = 0;
   for (let length = 1; length <= MAX_BITS; length++) if (counts[length] > 0) longest = length;
-  const bits = Math.max(longest, 1);
+  const bits = Math.min(Math.max(longest, 1), FAST_BITS);
   const next = new Uint16Array(MAX_BITS + 2);
   let used = 0; // of the whole space of codes, in units of 2^-15
   for (let length = 1; length <= MAX_BITS; length++) {
@@ -44,14 +55,35 @@ function buildTable(lengths: Uint8Array, mayBeAlone = true): Table {
   const whole = used === 1 << MAX_BITS || longest === 0 || (longest === 1 && mayBeAlone);
   if (used > 1 << MAX_BITS || !whole) throw new Error("invalid code lengths set");
   const codes = new Uint16Array(1 << bits);
+  const symbols = new Uint16Array(lengths.length);
+  const places = new Uint16Array(MAX_BITS + 2);
+  for (let length = 1; length <= MAX_BITS; length++) places[length + 1] = places[length] + counts[length];
   lengths.forEach((length, symbol) => {
     if (length === 0) return;
+    symbols[places[length]++] = symbol;
     let code = next[length]++;
+    if (length > bits) return;
     let reversed = 0;
     for (let i = 0; i < length; i++, code >>= 1) reversed = (reversed << 1) | (code & 1);
     for (let at = reversed; at < codes.length; at += 1 << length) codes[at] = symbol * 16 + length;
   });
-  return { bits, codes };
+  return { longest: Math.max(longest, 1), bits, codes, counts, symbols };
+}
+
+/** The entry, as in `codes`, for a code that may be longer than those; 0 where none is. */
+function search({ longest, counts, symbols }: Table, held: number): number {
+  let code = 0;
+  let first = 0;
+  let index = 0;
+  for (let length = 1; length <= longest; length++) {
+    code |= (held >> (length - 1)) & 1;
+    const count = counts[length];
+    if (code - first < count) return symbols[index + code - first] * 16 + length;
+    index += count;
+    first = (first + count) << 1;
+    code <<= 1;
+  }
+  return 0;
 }
 
 let fixed: { readonly literals: Table; readonly distances: Table } | undefined;
@@ -96,13 +128,14 @@ class BitReader {
     return value;
   }
 
-  symbol({ bits, codes }: Table): number {
-    this.#fill(bits); // the last code of a stream may have fewer bits behind it than the longest has
-    const code = codes[this.#held & ((1 << bits) - 1)];
+  symbol(table: Table): number {
+    const { longest, bits, codes } = table;
+    this.#fill(longest); // the last code of a stream may have fewer bits behind it than the longest has
+    const code = codes[this.#held & ((1 << bits) - 1)] || (longest > bits ? search(table, this.#held) : 0);
     const length = code & 15;
     if (length > this.#count) throw new Error("unexpected end of the compressed data");
     if (length === 0)
-      throw new Error(this.#count < bits ? "unexpected end of the compressed data" : "invalid code");
+      throw new Error(this.#count < longest ? "unexpected end of the compressed data" : "invalid code");
     this.#held >>>= length;
     this.#count -= length;
     return code >> 4;
