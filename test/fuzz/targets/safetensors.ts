@@ -98,6 +98,10 @@ const tensor = fc.record({
     { weight: 8, arbitrary: fc.constant(0) },
     { weight: 1, arbitrary: fc.integer({ min: -9, max: 9 }) },
   ),
+  end: fc.oneof(
+    { weight: 12, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.integer({ min: -9, max: 9 }) },
+  ),
   odd: fc.option(odd, { freq: 12 }),
   field: fc.constantFrom("shape", "data_offsets", "dtype"),
   extra: fc.option(fc.constantFrom('"extra":1', '"dtype":"F32"', '"shape":[1]', '"data_offsets":[0,4]'), {
@@ -160,7 +164,7 @@ function grammar(random: Random): Uint8Array {
       t.shape.reduce((product, n) => product * n, SIZES[t.dtype] ?? 1),
       10_000,
     );
-    const offsets = [begin + t.shift, begin + t.shift + bytes];
+    const offsets = [begin + t.shift, begin + t.shift + bytes + t.end];
     begin += bytes;
     const fields: Record<string, string> = {
       dtype: JSON.stringify(t.dtype),
@@ -223,6 +227,13 @@ function readAll(open: SafetensorsFile): void {
   }
 }
 
+/** An entry as the header has it. */
+interface Said {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data_offsets: readonly [number, number];
+}
+
 function run(bytes: Uint8Array): Outcome {
   const opened = attempt(() => openSafetensors(bytes, { name: "case.safetensors" }));
   const { value } = opened;
@@ -230,6 +241,15 @@ function run(bytes: Uint8Array): Outcome {
   readAll(value);
   const sum = value.names.reduce((total, name) => total + value.entry(name).byteLength, 0);
   const header = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  // What the header says, read in another way.
+  const said = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + header))) as Record<string, Said>;
+  for (const name of value.names) {
+    const { dtype, shape, data_offsets: offsets } = said[name];
+    const entry = value.entry(name);
+    promise(entry.dtype === dtype && String(entry.shape) === String(shape), () => `the entry of ${name}`);
+    const own = bytes.subarray(8 + header + offsets[0], 8 + header + offsets[1]);
+    promise(equalBytes(value.bytes(name), own), () => `the offsets of ${name}`);
+  }
   promise(8 + header + sum === bytes.length, () => `${sum} bytes of tensors in ${bytes.length}`);
   // What was read, written and read again is the same.
   try {
