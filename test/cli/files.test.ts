@@ -178,7 +178,7 @@ describe("OutputFolder", () => {
 
   it("writes several pictures whose names are endings alone", () => {
     const path = join(scratch, "endings");
-    const out = new OutputFolder(path, []);
+    const out = new OutputFolder(path);
     for (const source of ["a/.png", "b/.png"]) out.write(source, "png", encodePixel);
     expect(filesBelow(path)).toEqual(["-2.png", ".png"]);
   });

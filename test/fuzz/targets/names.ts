@@ -88,7 +88,8 @@ function run(bytes: Uint8Array): Outcome {
   const kept = join(root, "a", "b", "kept.jpg");
   mkdirSync(dirname(inside), { recursive: true });
   writeFileSync(kept, "kept");
-  const folder = new OutputFolder(inside, [kept]);
+  const folder = new OutputFolder(inside);
+  folder.protect(kept);
   const written = new Set<string>();
   let outcome: Outcome = "read";
   try {
