@@ -20,6 +20,7 @@ import {
   WEIGHTS_OPTION,
 } from "./model-options.ts";
 import { OutputFolder } from "./output-folder.ts";
+import { RecordFile, Records, runDigest } from "./records.ts";
 
 const DEFAULT_OUT = "runs/detect";
 const DEFAULT_NAME = "exp";
@@ -93,6 +94,9 @@ export const DETECT_OPTIONS: readonly OptionSpec[] = [
   },
   { name: "exist-ok", help: "With --project or --name: no new folder, but the one that is there." },
   { name: "no-save", help: "Draw nothing." },
+  { name: "save-txt", help: "Write YOLO's lines beside the pictures: labels/NAME.txt." },
+  { name: "save-conf", help: "With --save-txt: the score behind each line." },
+  { name: "save-crop", help: "Write what is in each box beside the pictures: crops/CLASS/NAME.jpg." },
   { name: "show-labels", help: "Draw boxes with tags, which is the default." },
   { name: "no-labels", help: "Draw boxes without tags." },
   { name: "show-conf", help: "Draw scores in the tags, which is the default." },
@@ -109,6 +113,20 @@ export const DETECT_OPTIONS: readonly OptionSpec[] = [
     name: "save-json",
     value: "FILE",
     help: "Write the detections of all pictures as COCO's results: image_id is the file's name without its ending, a number where it is one; category_id is the class number, from 0.",
+  },
+  {
+    name: "shard",
+    value: "I/N|auto",
+    help: "Do part I of N, from 0, of the sources: those whose name's hash says so. auto: what Slurm, AWS Batch or Kubernetes say.",
+  },
+  {
+    name: "records",
+    value: "FILE",
+    help: "Write a line of JSON for each source when it is done with: what was found, or the error, and digests of bytes and model.",
+  },
+  {
+    name: "resume",
+    help: "With --records: go on with that file; what it has of the same bytes and model is not done again.",
   },
   {
     name: "max-bytes",
@@ -171,12 +189,40 @@ export function drawOptions(args: Arguments): {
   };
 }
 
-/** Where pictures go; undefined where none are drawn. `json` draws none unless a folder is named. */
+/** What is written beside the pictures that are drawn. */
+export interface Extras {
+  readonly drawn: boolean;
+  readonly txt: boolean;
+  readonly conf: boolean;
+  readonly crops: boolean;
+}
+
+/** Reads which; `json` draws nothing unless a folder is named. */
+export function extrasOf(args: Arguments, json: boolean): Extras {
+  const [txt, conf] = [args.has("save-txt"), args.has("save-conf")];
+  if (conf && !txt) fail("argument", "--save-conf", "--save-txt beside it", "none");
+  const named = ["out", "project", "name", "exist-ok"].some((option) => args.has(option));
+  return { drawn: !args.has("no-save") && (named || !json), txt, conf, crops: args.has("save-crop") };
+}
+
+/** The records' file and what identifies a run of this model with these options; undefined where none are kept. */
+export function recordsOf(args: Arguments, options: () => DetectorOptions): Records | undefined {
+  const path = args.text("records");
+  if (args.has("resume") && path === undefined)
+    fail("argument", "--resume", "--records FILE beside it", "none");
+  return path === undefined
+    ? undefined
+    : new Records(new RecordFile(path, args.has("resume")), runDigest(options()));
+}
+
+/** Where pictures go; undefined where nothing is written. `json` draws none unless a folder is named. */
 export function outputFolder(args: Arguments, json: boolean): OutputFolder | undefined {
+  const { txt, crops } = extrasOf(args, json);
+  const written = txt || crops;
   const out = args.text("out");
   const [project, name] = [args.text("project"), args.text("name")];
   const numbered = project !== undefined || name !== undefined || args.has("exist-ok");
-  if (args.has("no-save")) {
+  if (args.has("no-save") && !written) {
     const other = ["out", "project", "name", "exist-ok"].find((option) => args.has(option));
     if (other) fail("argument", "--no-save", `no --${other} beside it`, "both");
     return undefined;
@@ -185,7 +231,7 @@ export function outputFolder(args: Arguments, json: boolean): OutputFolder | und
     if (out !== undefined) fail("argument", "--out", "no --project, --name or --exist-ok beside it", "both");
     return new OutputFolder(join(project ?? DEFAULT_OUT, name ?? DEFAULT_NAME), !args.has("exist-ok"));
   }
-  if (out === undefined && json) return undefined;
+  if (out === undefined && json && !written) return undefined;
   return new OutputFolder(out ?? DEFAULT_OUT);
 }
 

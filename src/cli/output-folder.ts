@@ -62,6 +62,13 @@ export class OutputFolder {
    * `encode` makes its bytes. Returns its path. Throws code "file" where it cannot be written.
    */
   write(source: string, format: ImageFormat, encode: (format: ImageFormat) => Uint8Array): string {
+    const path = this.reserve(source, format);
+    writeFileWhole(path, [encode(formatFromPath(path))]);
+    return path;
+  }
+
+  /** Makes the folder, and gives the path that {@link write} would write a source's picture to: no other source gets it. */
+  reserve(source: string, format: ImageFormat): string {
     const name = pictureName(source, format);
     try {
       if (this.#numbered) this.#path = makeNumbered(this.#path);
@@ -70,9 +77,7 @@ export class OutputFolder {
     } catch (error) {
       fail("file", this.#path, "a folder that can be made", messageOf(error));
     }
-    const path = this.#free(name);
-    writeFileWhole(path, [encode(formatFromPath(path))]);
-    return path;
+    return this.#free(name);
   }
 
   #isOurs(path: string, now = false): boolean {

@@ -27,7 +27,7 @@ export interface PictureRun<S extends Source> {
   loaded(detector: Detector, tools: PictureTools): void;
   /** Work on a source begins, or is so far. */
   begun(text: string): void;
-  done(source: S, found: Detections, picture: OpenPicture): void;
+  done(source: S, found: Detections, picture: OpenPicture): void | Promise<void>;
   failed(source: S, error: unknown): void;
 }
 
@@ -64,7 +64,11 @@ export async function runPictures<S extends Source>(run: PictureRun<S>): Promise
         const found = await detecting;
         if ("picture" in opened) {
           const { decodeMs } = opened.picture;
-          run.done(opened.source, { ...found, speed: { ...found.speed, decode: decodeMs } }, opened.picture);
+          await run.done(
+            opened.source,
+            { ...found, speed: { ...found.speed, decode: decodeMs } },
+            opened.picture,
+          );
         }
       } catch (error) {
         run.failed(opened.source, error);

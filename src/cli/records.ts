@@ -2,8 +2,13 @@
  * A file of records, a JSON line for each source that was worked on: what a run that was killed has done, and what many runs' results
  * are put together from. A line is written whole, by one call, and only when its source is done with.
  */
-import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { closeSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { findModel } from "../detector/model-files.ts";
+import type { DetectorOptions } from "../detector/options.ts";
+import type { Detections } from "../detector/pipeline.ts";
 import { fail, messageOf } from "../errors.ts";
+import type { Source } from "./sources.ts";
 
 /** What is known of a source that was worked on. */
 export interface SourceRecord {
@@ -109,5 +114,82 @@ export class RecordFile {
     }
     if (record.status === "done") this.#known.set(record.source, `${record.sha256} ${record.model}`);
     else this.#known.delete(record.source);
+  }
+}
+
+/** The digest of a model and of all options that change what is found: the same for the same answers. */
+export function runDigest(options: DetectorOptions): string {
+  const { config, weights } = findModel(options);
+  const { conf, classes, max_det, sort, imgsz, preprocess, fuse, backend } = options;
+  const hash = createHash("sha256");
+  hash.update(
+    JSON.stringify(
+      [config, { conf, classes, max_det, sort, imgsz, preprocess, fuse, backend }],
+      (_, value) => (value === Number.POSITIVE_INFINITY ? "inf" : value),
+    ),
+  );
+  if (typeof weights === "string") hash.update(readFileSync(weights));
+  else if (weights instanceof Uint8Array) hash.update(weights);
+  return hash.digest("hex");
+}
+
+/** The records of a run: which sources are still to be done, and what came of those that were. */
+export class Records {
+  readonly #file: RecordFile;
+  readonly #model: string;
+  /** Of sources under way. */
+  readonly #digests = new Map<string, string>();
+  /** Sources that were done by an earlier run. */
+  skipped = 0;
+
+  /** `model` is the run's digest. */
+  constructor(file: RecordFile, model: string) {
+    this.#file = file;
+    this.#model = model;
+  }
+
+  /** The sources that are not done yet. */
+  async *missing<S extends Source>(sources: AsyncIterable<S>): AsyncGenerator<S> {
+    for await (const source of sources) {
+      const sha256 = digestOf(source);
+      if (sha256 !== undefined && this.#file.has(source.name, sha256, this.#model)) {
+        this.skipped++;
+        continue;
+      }
+      if (sha256 !== undefined) this.#digests.set(source.name, sha256);
+      yield source;
+    }
+  }
+
+  /** What was found. No times: two runs write the same line. */
+  done({ name }: Source, { width, height, detections }: Detections): void {
+    this.#add(name, { status: "done", width, height, detections });
+  }
+
+  /** What went wrong. */
+  failed({ name }: Source, error: unknown): void {
+    this.#add(name, { status: "failed", error: messageOf(error) });
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#file.close();
+  }
+
+  #add<R extends Pick<SourceRecord, "status">>(source: string, rest: R): void {
+    const sha256 = this.#digests.get(source);
+    this.#digests.delete(source);
+    this.#file.add({ source, sha256, model: this.#model, ...rest });
+  }
+}
+
+/** Of a source's bytes, where they are at hand; a file that cannot be read is told of when it is decoded. */
+function digestOf(source: Source): string | undefined {
+  try {
+    const bytes =
+      source.kind === "file" ? readFileSync(source.name) : source.kind === "bytes" ? source.bytes : undefined;
+    return bytes && createHash("sha256").update(bytes).digest("hex");
+  } catch {
+    return undefined;
   }
 }
