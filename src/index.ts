@@ -1,6 +1,8 @@
 /** mobiledetr: RT-DETR object detection with MobileNetV4 backbones. This is the detector; see the other entry points. */
+
+export type { Preprocess, Resize } from "./choices.ts";
+export { DEFAULT_MODEL } from "./choices.ts";
 export type { AbortSignalLike } from "./detector/abort.ts";
-export { DEFAULT_MODEL } from "./detector/default-model.ts";
 export type { DetectAllOptions, FailedPicture } from "./detector/detect-all.ts";
 export type { Detection } from "./detector/detections.ts";
 export { Detector, loadDetector } from "./detector/detector.ts";
@@ -34,4 +36,3 @@ export type { Merge, TiledOptions } from "./detector/tiles.ts";
 export { type ErrorCode, MobileDetrError } from "./errors.ts";
 export type { ImageData8, RawImage } from "./image/image.ts";
 export { VARIANT_NAMES, type VariantName } from "./models/mobilenetv4/variants.ts";
-export type { Preprocess, Resize } from "./preprocess.ts";

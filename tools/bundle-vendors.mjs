@@ -73,14 +73,11 @@ const keepUrls = {
 /** What needs no names. */
 const NAMELESS = /^lib\/(cli|conformance|metrics|depict)\/|vendor\.js$/;
 
-/** Packages get chunks of their own, as if they were entry points. */
-const VENDORS = ["lib/models/yaml-vendor.js", "lib/image/vendor.js", "lib/image/jpeg-vendor.js"];
-
 /** Bundles modules into `dist`. What several of them use is in `dist/chunks`, once, so that a class is one class. */
 async function bundle(modules, splitting) {
   const { outputFiles, metafile } = await build({
     ...common,
-    entryPoints: [...modules.map((path) => `lib/${path}`), ...(splitting ? VENDORS : [])],
+    entryPoints: modules.map((path) => `lib/${path}`),
     outdir: "dist",
     splitting,
     chunkNames: "chunks/[name]-[hash]",
@@ -90,8 +87,7 @@ async function bundle(modules, splitting) {
     metafile: true,
   });
   for (const { path, text } of outputFiles) {
-    const { entryPoint, inputs } = metafile.outputs[relative(root, path)];
-    if (VENDORS.includes(entryPoint)) continue; // what it would hand on is in its chunk
+    const { inputs } = metafile.outputs[relative(root, path)];
     const folder = dirname(relative(root, path));
     const contents = text.replaceAll(/"<url of ([^">]+)>"/g, (_, from) => {
       // As if from the file of that name in `dist`, which lies as deep.

@@ -1,5 +1,5 @@
 /** `mobiledetr completion`: scripts for shells, made from the same specs as the parser and the help texts. */
-import { DEFAULT_MODEL } from "../detector/default-model.ts";
+import { DEFAULT_MODEL } from "../choices.ts";
 import { fail } from "../errors.ts";
 import { VARIANT_NAMES } from "../models/mobilenetv4/variants.ts";
 import { COMMON_OPTIONS } from "./arguments.ts";

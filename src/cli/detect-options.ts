@@ -1,12 +1,11 @@
 /** The options of `mobiledetr detect`, and what they say. */
 
 import { join } from "node:path";
-import { DEFAULT_MODEL } from "../detector/default-model.ts";
+import { DEFAULT_MODEL, RESIZES } from "../choices.ts";
 import type { Detection } from "../detector/detections.ts";
 import type { DetectorOptions } from "../detector/options.ts";
 import { fail } from "../errors.ts";
 import type { DrawnDetection, DrawOptions } from "../image/draw.ts";
-import { RESIZES } from "../preprocess.ts";
 import type { Arguments } from "./arguments.ts";
 import type { OptionSpec } from "./command.ts";
 import { halfChoice } from "./half-weights.ts";

@@ -3,6 +3,7 @@ import type { ImageFormat } from "../image/sniff.ts";
 import type { Arguments } from "./arguments.ts";
 import { CocoFile, imageIdOf } from "./coco-file.ts";
 import type { Command } from "./command.ts";
+import { writeExtras } from "./detect-extras.ts";
 import {
   DETECT_OPTIONS,
   detectorOptions,
@@ -114,7 +115,6 @@ async function detect(args: Arguments, terminal: Terminal): Promise<number> {
           const path = extras.drawn ? folder.write(name, format, draw) : folder.reserve(name, format);
           if (extras.drawn && !json && !quiet) terminal.print(`  drawn: ${printable(path)}`);
           if (extras.txt || extras.crops) {
-            const { writeExtras } = await import("./detect-extras.ts");
             await writeExtras(path, found, names, pixels, extras);
           }
         }

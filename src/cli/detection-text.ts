@@ -1,8 +1,8 @@
 /** Detections for people, and as JSON for programs. */
 
+import { preprocessOf } from "../choices.ts";
 import type { Detection } from "../detector/detections.ts";
 import type { Detections, DetectorInfo } from "../detector/pipeline.ts";
-import { preprocessOf } from "../preprocess.ts";
 import { describePreprocess } from "./model-options.ts";
 import { jsonLine, printable } from "./printable.ts";
 import type { Terminal } from "./terminal.ts";

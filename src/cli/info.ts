@@ -1,11 +1,10 @@
 /** `mobiledetr info`: what a model is made of, whether a file's weights fit it, and what compiling does to it. Detects nothing. */
-import { DEFAULT_MODEL } from "../detector/default-model.ts";
+import { DEFAULT_MODEL, preprocessOf } from "../choices.ts";
 import { findModel, isNeverRun } from "../detector/model-files.ts";
 import { Pipeline } from "../detector/pipeline.ts";
 import { formatModelInfo, modelInfo } from "../models/rtdetr/info.ts";
 import { RTDETRDetectionModel } from "../models/rtdetr/model.ts";
 import type { AnyModule } from "../nn/index.ts";
-import { preprocessOf } from "../preprocess.ts";
 import { writeFileWhole } from "../weights/file-source.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command } from "./command.ts";

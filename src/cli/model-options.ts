@@ -1,8 +1,9 @@
 /** The options that several commands share: which model, which weights, how it is computed. */
-import { DEFAULT_MODEL } from "../detector/default-model.ts";
+
+import type { Preprocess } from "../choices.ts";
+import { DEFAULT_MODEL } from "../choices.ts";
 import type { ModelChoice } from "../detector/model-files.ts";
 import { VARIANT_NAMES } from "../models/mobilenetv4/variants.ts";
-import type { Preprocess } from "../preprocess.ts";
 import type { Arguments } from "./arguments.ts";
 import type { OptionSpec } from "./command.ts";
 

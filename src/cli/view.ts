@@ -14,8 +14,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { basename, extname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { DEFAULT_MODEL } from "../choices.ts";
 import { readTrace } from "../conformance/trace-read.ts";
-import { DEFAULT_MODEL } from "../detector/default-model.ts";
 import { embeddedYaml, readYaml } from "../detector/embedded.ts";
 import { findModel, openWeights } from "../detector/model-files.ts";
 import { describe, fail, MobileDetrError, messageOf } from "../errors.ts";

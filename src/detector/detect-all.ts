@@ -1,6 +1,7 @@
 /** Many pictures, one after another, with a few under way at a time. Knows no detector: it is given what detects one. */
+
+import { isCount, need } from "../errors.ts";
 import { type AbortSignalLike, throwIfAborted } from "./abort.ts";
-import { isCount, need } from "./need.ts";
 import type { DetectOptions } from "./options.ts";
 import type { PictureInput } from "./sources.ts";
 

@@ -1,8 +1,8 @@
 /** `embedded.ts` for browsers: configurations are in the script; weights are a module of their own, `mobiledetr/models/codes`. */
 import codes from "../../models/codes.yaml";
 import standard from "../../models/rtdetr-mobilenetv4.yaml";
+import type { EmbeddedYaml } from "../choices.ts";
 import { fail } from "../errors.ts";
-import type { EmbeddedYaml } from "./default-model.ts";
 
 /** The text of a configuration that ships with the package. */
 export function embeddedYaml(name: EmbeddedYaml): string {

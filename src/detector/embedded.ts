@@ -4,10 +4,10 @@
  */
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { EmbeddedYaml } from "../choices.ts";
 import { fail, messageOf } from "../errors.ts";
 import { MAX_YAML_CHARACTERS } from "../models/rtdetr/config.ts";
 import { openFileSource } from "../weights/file-source.ts";
-import type { EmbeddedYaml } from "./default-model.ts";
 
 const MODELS = new URL("../../models/", import.meta.url);
 

@@ -1,12 +1,11 @@
 /** What Ultralytics' `visualize`, `embed` and `profile` give, of a pipeline. Layers are numbered as in the YAML. */
 import { featureMaps, MAP_ORDERS } from "../depict/feature-maps.ts";
-import { fail } from "../errors.ts";
+import { fail, isCount, need } from "../errors.ts";
 import type { ImageData8 } from "../image/image.ts";
 import { countCosts } from "../inspect/cost.ts";
 import { traceModules } from "../inspect/trace.ts";
 import { type AnyModule, withObserver } from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { isCount, need } from "./need.ts";
 import type { ImageInput } from "./pictures.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { savePicture } from "./result-files.ts";

@@ -1,10 +1,10 @@
 /** Which files a model name stands for, and their contents: the default model, the standard networks, a user's YAML. */
 import { decodeBase64 } from "../base64.ts";
+import { DEFAULT_MODEL } from "../choices.ts";
 import { fail } from "../errors.ts";
 import { isVariantName, VARIANT_NAMES } from "../models/mobilenetv4/variants.ts";
 import { type ModelConfig, parseModelConfig } from "../models/rtdetr/config.ts";
 import { openSafetensors, type SafetensorsFile } from "../weights/safetensors.ts";
-import { DEFAULT_MODEL } from "./default-model.ts";
 import { embeddedWeights, embeddedYaml, fileName, readYaml } from "./embedded.ts";
 import type { ModelSource, WeightsInput } from "./model-source.ts";
 

@@ -1,11 +1,10 @@
 /** Options of the detector: what there is, and the one place where they are checked. */
 import type { Pair } from "../backend/backend.ts";
 import { availableThreads } from "../backend/wasm/available-threads.ts";
-import { fail } from "../errors.ts";
-import { type Preprocess, RESIZES } from "../preprocess.ts";
+import { type Preprocess, RESIZES } from "../choices.ts";
+import { fail, isCount, need, show } from "../errors.ts";
 import type { AbortSignalLike } from "./abort.ts";
 import type { ModelChoice } from "./model-files.ts";
-import { isCount, need, show } from "./need.ts";
 import { isWeightsInput } from "./sources.ts";
 
 /** How far something is. */

@@ -4,12 +4,11 @@
  */
 import { existsSync, mkdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { fail, messageOf } from "../errors.ts";
+import { fail, messageOf, need } from "../errors.ts";
 import { encodeImage } from "../image/encode.ts";
 import { formatFromPath } from "../image/format-from-path.ts";
 import type { ImageData8 } from "../image/image.ts";
 import { writeFileWhole } from "../weights/file-source.ts";
-import { need } from "./need.ts";
 import type { Crop } from "./results.ts";
 
 const CROP_QUALITY = 95; // Ultralytics'

@@ -1,7 +1,8 @@
 /** What results make of a picture's pixels: boxes drawn on it, and parts cut from it. */
+
+import { need } from "../errors.ts";
 import { drawDetections } from "../image/draw.ts";
 import { type ImageData8, partOf } from "../image/image.ts";
-import { need } from "./need.ts";
 import type { Crop, CropOptions, Detections, PlotOptions } from "./results.ts";
 
 const flag = (value: unknown): boolean => typeof value === "boolean";

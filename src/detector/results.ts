@@ -2,11 +2,10 @@
  * What was found in one picture, and the views on it that Ultralytics' `Results` and `Boxes` have, under their names. What needs
  * pixels or files is loaded when it is asked for (`result-pictures.ts`, `result-files.ts`).
  */
-import { fail } from "../errors.ts";
+import { fail, need } from "../errors.ts";
 import type { Colour } from "../image/colours.ts";
 import { checkImage, type ImageData8, toRgb } from "../image/image.ts";
 import type { Detection } from "./detections.ts";
-import { need } from "./need.ts";
 import { rgbOf } from "./result-pixels.ts";
 import { type PictureInput, takePicture } from "./sources.ts";
 
@@ -263,25 +262,25 @@ export class Results implements Detections {
 
   /** The picture's pixels with the boxes drawn on them. What was given is read or drawn again for it. */
   async plot(options: PlotOptions = {}): Promise<ImageData8> {
-    const { plot } = await import("./result-pictures.ts");
+    const { plot } = await import("./result-output.ts");
     return plot(this, await this.#pixels(options), options);
   }
 
   /** Every detection's part of the picture; those without a pixel of it are left out. */
   async crops(options: CropOptions = {}): Promise<Crop[]> {
-    const { crops } = await import("./result-pictures.ts");
+    const { crops } = await import("./result-output.ts");
     return crops(this, await this.#pixels(options), options);
   }
 
   /** Writes {@link plot} as a PNG or JPEG, by the path's ending, completely or not at all; the path. Not in browsers. */
   async save(path: string, options: PlotOptions = {}): Promise<string> {
-    const { savePicture } = await import("./result-files.ts");
+    const { savePicture } = await import("./result-output.ts");
     return savePicture(path, () => this.plot(options));
   }
 
   /** Writes {@link toTxt} in place of what is there; an empty file where nothing was found. Folders are made. Not in browsers. */
   async saveTxt(path: string, options: { save_conf?: boolean } = {}): Promise<string> {
-    const { saveText } = await import("./result-files.ts");
+    const { saveText } = await import("./result-output.ts");
     return saveText(path, this.toTxt(options));
   }
 
@@ -290,7 +289,7 @@ export class Results implements Detections {
    * `file_name`: the picture's own unless said, else "im". The paths. Not in browsers.
    */
   async saveCrop(dir: string, options: CropOptions & { file_name?: string } = {}): Promise<string[]> {
-    const { saveCrops } = await import("./result-files.ts");
+    const { saveCrops } = await import("./result-output.ts");
     return saveCrops(dir, options.file_name ?? this.source ?? "im", () => this.crops(options));
   }
 

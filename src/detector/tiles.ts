@@ -3,9 +3,8 @@
  * lie, and how what they found becomes one list. Arithmetic on boxes is in double precision.
  */
 import type { Pair } from "../backend/backend.ts";
-import { fail } from "../errors.ts";
+import { fail, isCount, need, show } from "../errors.ts";
 import type { Detection } from "./detections.ts";
-import { isCount, need, show } from "./need.ts";
 import type { DetectOptions } from "./options.ts";
 
 /** How {@link TiledOptions.merge} makes one of several. */

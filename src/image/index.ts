@@ -1,5 +1,5 @@
 /** `mobiledetr/image`: pictures in and out. */
-export { type Preprocess, RESIZES, type Resize } from "../preprocess.ts";
+export { type Preprocess, RESIZES, type Resize } from "../choices.ts";
 export { classColour } from "./colours.ts";
 export { type DecodeOptions, decodeImage } from "./decode.ts";
 export { type Decoder, registerDecoder } from "./decoders.ts";

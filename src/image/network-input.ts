@@ -3,7 +3,7 @@
  * on the picture. No mean, no deviation. Sources: RT-DETR's predictor; Ultralytics, data/augment.py (LetterBox with
  * auto=False, centred, enlarging too) and utils/ops.py (scale_boxes), of which this is the arithmetic alone.
  */
-import type { Preprocess } from "../preprocess.ts";
+import type { Preprocess } from "../choices.ts";
 import type { ImageData8 } from "./image.ts";
 import { UNIT } from "./preprocess.ts";
 import { resample } from "./resample.ts";

@@ -3,8 +3,9 @@
  * `resize` on 8-bit tensors, and on tensors of numbers in 0..1. OpenCV's is in resize.ts, weights are made in taps.ts.
  * Sources: those of taps.ts; PyTorch's UpSampleKernelAVXAntialias.h. Bits are those of PyTorch 2.13 on x86-64 with AVX2.
  */
+
+import type { Resize } from "../choices.ts";
 import { fail } from "../errors.ts";
-import type { Resize } from "../preprocess.ts";
 import type { ImageData8 } from "./image.ts";
 import { toFloatHwc } from "./preprocess.ts";
 import { checkResizedSize, resizeBilinear } from "./resize.ts";

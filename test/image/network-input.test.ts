@@ -1,9 +1,9 @@
 /** A file's bytes in, the network's input out: the same numbers as in Python. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { RESIZES } from "../../src/choices.ts";
 import { decodeImage } from "../../src/image/decode.ts";
 import { writeInput } from "../../src/image/network-input.ts";
-import { RESIZES } from "../../src/preprocess.ts";
 import { sha256 } from "./jpeg-corpus.ts";
 
 interface Row {

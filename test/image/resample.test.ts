@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { RESIZES } from "../../src/choices.ts";
 import { letterboxFrame, unletterbox } from "../../src/image/network-input.ts";
 import { crc32 } from "../../src/image/png-chunks.ts";
 import { resample } from "../../src/image/resample.ts";
 import { fusedMultiplyAdd } from "../../src/image/taps.ts";
-import { RESIZES } from "../../src/preprocess.ts";
 import { noise } from "./goldens.ts";
 
 type Size = readonly [height: number, width: number];

@@ -7,8 +7,9 @@
  * and `letterbox`: how pictures become its input). Any other key is refused: some,
  * as `activation` and `depth_multiple`, would make another network.
  */
+
+import { type Preprocess, RESIZES, type Resize } from "../../choices.ts";
 import { fail } from "../../errors.ts";
-import { type Preprocess, RESIZES, type Resize } from "../../preprocess.ts";
 import { parseYaml, type YamlNode } from "../yaml-nodes.ts";
 
 /** An argument as it stands in the file; "None" is null. */

@@ -1,4 +1,13 @@
-/** How a picture becomes a network's input: the choices that there are. What they do is in image/network-input.ts. */
+/**
+ * What can be chosen, by name, before anything is loaded: the model, and how a picture becomes a network's input (what that does
+ * is in image/network-input.ts).
+ */
+
+/** The model that is used when none is named: its weights ship in the package. */
+export const DEFAULT_MODEL = "codes";
+
+/** Configurations that ship with the package. */
+export type EmbeddedYaml = "codes" | "rtdetr-mobilenetv4";
 
 /** Every resize by its name. */
 export const RESIZES = [
