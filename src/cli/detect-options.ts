@@ -92,6 +92,7 @@ export const DETECT_OPTIONS: readonly OptionSpec[] = [
     default: DEFAULT_NAME,
   },
   { name: "exist-ok", help: "With --project or --name: no new folder, but the one that is there." },
+  { name: "save", help: "Draw, also with --json." },
   { name: "no-save", help: "Draw nothing." },
   { name: "save-txt", help: "Write YOLO's lines beside the pictures: labels/NAME.txt." },
   { name: "save-conf", help: "With --save-txt: the score behind each line." },
@@ -200,8 +201,8 @@ export interface Extras {
 export function extrasOf(args: Arguments, json: boolean): Extras {
   const [txt, conf] = [args.has("save-txt"), args.has("save-conf")];
   if (conf && !txt) fail("argument", "--save-conf", "--save-txt beside it", "none");
-  const named = ["out", "project", "name", "exist-ok"].some((option) => args.has(option));
-  return { drawn: !args.has("no-save") && (named || !json), txt, conf, crops: args.has("save-crop") };
+  const asked = ["save", "out", "project", "name", "exist-ok"].some((option) => args.has(option));
+  return { drawn: !args.has("no-save") && (asked || !json), txt, conf, crops: args.has("save-crop") };
 }
 
 /** The records' file and what identifies a run of this model with these options; undefined where none are kept. */
@@ -222,7 +223,7 @@ export function outputFolder(args: Arguments, json: boolean): OutputFolder | und
   const [project, name] = [args.text("project"), args.text("name")];
   const numbered = project !== undefined || name !== undefined || args.has("exist-ok");
   if (args.has("no-save") && !written) {
-    const other = ["out", "project", "name", "exist-ok"].find((option) => args.has(option));
+    const other = ["save", "out", "project", "name", "exist-ok"].find((option) => args.has(option));
     if (other) fail("argument", "--no-save", `no --${other} beside it`, "both");
     return undefined;
   }
@@ -230,7 +231,7 @@ export function outputFolder(args: Arguments, json: boolean): OutputFolder | und
     if (out !== undefined) fail("argument", "--out", "no --project, --name or --exist-ok beside it", "both");
     return new OutputFolder(join(project ?? DEFAULT_OUT, name ?? DEFAULT_NAME), !args.has("exist-ok"));
   }
-  if (out === undefined && json && !written) return undefined;
+  if (out === undefined && json && !written && !args.has("save")) return undefined;
   return new OutputFolder(out ?? DEFAULT_OUT);
 }
 

@@ -110,6 +110,18 @@ describe("many workers", () => {
 });
 
 describe("labels and crops", () => {
+  it("and drawings, also beside JSON where they are asked for", async () => {
+    const cwd = scratchFolder();
+    const { code, stdout } = await runCli(
+      ["detect", join(PICTURES, "cat.jpg"), "--imgsz", "160", "--json", "--save"],
+      { cwd },
+    );
+    expect(code).toBe(0);
+    expect(stdout.split("\n")).toHaveLength(2);
+    expect(existsSync(join(cwd, "runs/detect/cat.jpg"))).toBe(true);
+    expect((await runCli(["detect", "x.jpg", "--save", "--no-save"], { cwd })).code).toBe(2);
+  });
+
   it("lie beside the pictures, with or without these", async () => {
     const out = join(folder, "out");
     const wall = join(PICTURES, "wall.jpg");
