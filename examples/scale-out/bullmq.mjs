@@ -10,6 +10,7 @@ import { loadDetector } from "mobiledetr";
 
 const detector = loadDetector();
 
+// biome-ignore lint/style/noDefaultExport: BullMQ takes a processor file's default export
 export default async function detectPicture({ data }) {
   if (typeof data?.path !== "string") throw new Error(`a job needs { path }, got ${JSON.stringify(data)}`);
   const { width, height, detections } = await (await detector).detect(data.path);
