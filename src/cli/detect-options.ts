@@ -163,7 +163,12 @@ export function detectorOptions(args: Arguments): () => DetectorOptions {
     backend: args.choice("backend", BACKEND_NAMES),
     revectorize: args.has("revectorize"),
   };
-  return () => (args.has("half") ? { ...options, ...halfChoice(options) } : options);
+  let rounded: DetectorOptions | undefined;
+  return () => {
+    if (!args.has("half")) return options;
+    rounded ??= { ...options, ...halfChoice(options) };
+    return rounded;
+  };
 }
 
 /** How a detection is drawn. */
@@ -210,9 +215,9 @@ export function recordsOf(args: Arguments, options: () => DetectorOptions): Reco
   const path = args.text("records");
   if (args.has("resume") && path === undefined)
     fail("argument", "--resume", "--records FILE beside it", "none");
-  return path === undefined
-    ? undefined
-    : new Records(new RecordFile(path, args.has("resume")), runDigest(options()));
+  if (path === undefined) return undefined;
+  const model = runDigest(options()); // its errors come before there is a file
+  return new Records(new RecordFile(path, args.has("resume")), model);
 }
 
 /** Where pictures go; undefined where nothing is written. `json` draws none unless a folder is named. */

@@ -2,12 +2,13 @@
  * A file of records, a JSON line for each source that was worked on: what a run that was killed has done, and what many runs' results
  * are put together from. A line is written whole, by one call, and only when its source is done with.
  */
-import { createHash } from "node:crypto";
-import { closeSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { createHash, type Hash } from "node:crypto";
+import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { findModel } from "../detector/model-files.ts";
 import type { DetectorOptions } from "../detector/options.ts";
 import type { Detections } from "../detector/pipeline.ts";
 import { fail, messageOf } from "../errors.ts";
+import { openFileSource } from "../weights/file-source.ts";
 import type { Source } from "./sources.ts";
 
 /** What is known of a source that was worked on. */
@@ -21,7 +22,7 @@ export interface SourceRecord {
   readonly status: "done" | "failed";
 }
 
-const CHUNK_BYTES = 1 << 16;
+const CHUNK_BYTES = 1 << 20;
 const MAX_LINE_BYTES = 1 << 26; // far more than any record has
 
 /** See the file's head. */
@@ -30,6 +31,8 @@ export class RecordFile {
   readonly #file: number;
   /** Bytes of what was done, by source: what of it still holds is told by the digests. */
   readonly #known = new Map<string, string>();
+  /** Lines of what failed: the same failure again is no news, and two runs' files stay equal to one's. */
+  readonly #failed = new Map<string, string>();
   /** Records that were found. */
   readonly found: number;
 
@@ -59,7 +62,9 @@ export class RecordFile {
 
   /** Adds a record, with what else belongs into its line. */
   add<R extends SourceRecord>(record: R): void {
-    const line = Buffer.from(`${JSON.stringify(record)}\n`);
+    const text = JSON.stringify(record);
+    if (this.#failed.get(record.source) === text) return;
+    const line = Buffer.from(`${text}\n`);
     let written = 0;
     try {
       while (written < line.length) written += writeSync(this.#file, line, written);
@@ -113,7 +118,10 @@ export class RecordFile {
       fail("format", `${this.#path}:${number}`, "a record with source and model", line.slice(0, 80));
     }
     if (record.status === "done") this.#known.set(record.source, `${record.sha256} ${record.model}`);
-    else this.#known.delete(record.source);
+    else {
+      this.#known.delete(record.source);
+      this.#failed.set(record.source, line);
+    }
   }
 }
 
@@ -128,7 +136,7 @@ export function runDigest(options: DetectorOptions): string {
       (_, value) => (value === Number.POSITIVE_INFINITY ? "inf" : value),
     ),
   );
-  if (typeof weights === "string") hash.update(readFileSync(weights));
+  if (typeof weights === "string") hashFile(hash, weights);
   else if (weights instanceof Uint8Array) hash.update(weights);
   return hash.digest("hex");
 }
@@ -137,8 +145,8 @@ export function runDigest(options: DetectorOptions): string {
 export class Records {
   readonly #file: RecordFile;
   readonly #model: string;
-  /** Of sources under way. */
-  readonly #digests = new Map<string, string>();
+  /** Of sources under way; one that is named twice is two. */
+  readonly #digests = new WeakMap<Source, string>();
   /** Sources that were done by an earlier run. */
   skipped = 0;
 
@@ -156,19 +164,19 @@ export class Records {
         this.skipped++;
         continue;
       }
-      if (sha256 !== undefined) this.#digests.set(source.name, sha256);
+      if (sha256 !== undefined) this.#digests.set(source, sha256);
       yield source;
     }
   }
 
   /** What was found. No times: two runs write the same line. */
-  done({ name }: Source, { width, height, detections }: Detections): void {
-    this.#add(name, { status: "done", width, height, detections });
+  done(source: Source, { width, height, detections }: Detections): void {
+    this.#add(source, { status: "done", width, height, detections });
   }
 
   /** What went wrong. */
-  failed({ name }: Source, error: unknown): void {
-    this.#add(name, { status: "failed", error: messageOf(error) });
+  failed(source: Source, error: unknown): void {
+    this.#add(source, { status: "failed", error: messageOf(error) });
   }
 
   /** Closes the file. */
@@ -176,20 +184,35 @@ export class Records {
     this.#file.close();
   }
 
-  #add<R extends Pick<SourceRecord, "status">>(source: string, rest: R): void {
+  #add<R extends Pick<SourceRecord, "status">>(source: Source, rest: R): void {
     const sha256 = this.#digests.get(source);
-    this.#digests.delete(source);
-    this.#file.add({ source, sha256, model: this.#model, ...rest });
+    this.#file.add({ source: source.name, sha256, model: this.#model, ...rest });
   }
 }
 
 /** Of a source's bytes, where they are at hand; a file that cannot be read is told of when it is decoded. */
 function digestOf(source: Source): string | undefined {
+  const hash = createHash("sha256");
   try {
-    const bytes =
-      source.kind === "file" ? readFileSync(source.name) : source.kind === "bytes" ? source.bytes : undefined;
-    return bytes && createHash("sha256").update(bytes).digest("hex");
+    if (source.kind === "file") hashFile(hash, source.name);
+    else if (source.kind === "bytes") hash.update(source.bytes);
+    else return undefined;
+    return hash.digest("hex");
   } catch {
     return undefined;
+  }
+}
+
+/** Adds a file's bytes piece by piece: whoever named it, it may be larger than memory. */
+function hashFile(hash: Hash, path: string): void {
+  const file = openFileSource(path);
+  try {
+    for (let at = 0; at < file.byteLength; at += CHUNK_BYTES) {
+      const chunk = new Uint8Array(Math.min(CHUNK_BYTES, file.byteLength - at));
+      file.read(at, chunk);
+      hash.update(chunk);
+    }
+  } finally {
+    file.close();
   }
 }

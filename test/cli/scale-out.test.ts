@@ -56,6 +56,26 @@ describe("many workers", () => {
     expect(linesOf(records)).toEqual(linesOf(join(folder, "whole.jsonl")));
   });
 
+  it("that have nothing left to do write nothing, not even what fails again", async () => {
+    const whole = join(folder, "whole.jsonl");
+    const before = readFileSync(whole, "utf8");
+    await runCli(["detect", photos, ...SMALL, "--records", whole, "--resume"]);
+    expect(readFileSync(whole, "utf8")).toBe(before);
+  });
+
+  it("tell of a source that is named twice both times, and leave no file where the model is none", async () => {
+    const records = join(folder, "twice.jsonl");
+    const one = join(photos, "2.jpg");
+    await runCli(["detect", one, one, ...SMALL, "--records", records]);
+    const [first, second, ...others] = linesOf(records);
+    expect(others).toEqual([]);
+    expect(first).toBe(second);
+    expect(JSON.parse(first).sha256).toMatch(/^[0-9a-f]{64}$/);
+    const none = join(folder, "none.jsonl");
+    await runCli(["detect", one, "--weights", "missing.safetensors", "--records", none]);
+    expect(existsSync(none)).toBe(false);
+  });
+
   it("tell of each source its digest, the model's, and what came of it", async () => {
     const [failed, ...done] = linesOf(join(folder, "whole.jsonl"))
       .map((line) => JSON.parse(line))
