@@ -3,24 +3,11 @@
  * bbox [x, y, width, height], score }. The file is beside its place until it is complete; then it is renamed.
  */
 import { closeSync, openSync, realpathSync, renameSync, rmSync, writeSync } from "node:fs";
-import { basename, dirname, extname } from "node:path";
-import type { Detection } from "../detector/detections.ts";
+import { dirname } from "node:path";
+import { type Detection, xywh } from "../detector/detections.ts";
 import { fail, messageOf } from "../errors.ts";
-import type { BoxXywh } from "../metrics/coco-dataset.ts";
 import { absolutePath, statusOf } from "./file-status.ts";
 import { jsonLine } from "./printable.ts";
-
-/** What pycocotools' users expect of a file's name: 139 for 000000000139.jpg, else the name without its ending. */
-export function imageIdOf(fileName: string): number | string {
-  const stem = basename(fileName, extname(fileName));
-  const number = /^\d+$/.test(stem) ? Number(stem) : Number.NaN;
-  return Number.isSafeInteger(number) ? number : stem;
-}
-
-/** A box as COCO has it. */
-export function xywh([x1, y1, x2, y2]: Detection["box"]): BoxXywh {
-  return [x1, y1, x2 - x1, y2 - y1];
-}
 
 /** A file of results that grows. */
 export class CocoFile {

@@ -1,7 +1,9 @@
 /** `mobiledetr detect`: pictures in, detections out as tables or JSON lines, boxes drawn. */
+import { parse } from "node:path";
+import { imageIdOf } from "../detector/detections.ts";
 import type { ImageFormat } from "../image/sniff.ts";
 import type { Arguments } from "./arguments.ts";
-import { CocoFile, imageIdOf } from "./coco-file.ts";
+import { CocoFile } from "./coco-file.ts";
 import type { Command } from "./command.ts";
 import { writeExtras } from "./detect-extras.ts";
 import {
@@ -103,7 +105,7 @@ async function detect(args: Arguments, terminal: Terminal): Promise<number> {
       const { kind, name } = source;
       count++;
       if (kind === "bytes" && folder) folder.keepAll = false; // it was no list
-      coco?.add(imageIdOf(fileNameOf(name)), found.detections, (number) => number);
+      coco?.add(imageIdOf(parse(fileNameOf(name)).name), found.detections, (number) => number);
       if (json) terminal.print(detectionsJson(name, found));
       else if (!quiet) terminal.print(describeDetections(name, found, terminal));
       try {

@@ -7,7 +7,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { fail, messageOf } from "../errors.ts";
 import { formatFromPath } from "../image/format-from-path.ts";
 import type { ImageFormat } from "../image/sniff.ts";
-import { writeFileWhole } from "../weights/file-source.ts";
+import { makeFolder, writeFileWhole } from "../weights/file-source.ts";
 import { isUrl } from "./fetch-picture.ts";
 import { absolutePath, identityOf, statusOf } from "./file-status.ts";
 import { STDIN } from "./sources.ts";
@@ -142,18 +142,6 @@ export function fileNameOf(source: string): string {
   if (!isUrl(source)) return basename(absolutePath(source));
   const last = URL.canParse(source) ? basename(new URL(source).pathname) : "";
   return last.replace(/[^\w.-]/g, "_").slice(-LONGEST_NAME) || "picture";
-}
-
-/** As `mkdir -p`. QUIRK: Node's own `recursive` never returns where the system says that a folder has no parent (/proc). */
-function makeFolder(path: string): void {
-  if (statusOf(path)?.isDirectory()) return;
-  if (dirname(path) !== path) makeFolder(dirname(path));
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    // Another process may have been faster.
-    if (!statusOf(path)?.isDirectory()) throw error;
-  }
 }
 
 /** The nearest folder above that exists must be one, and writable. */

@@ -1,6 +1,7 @@
 /** `mobiledetr val`: a COCO data set through the detector, or results that are there, scored as pycocotools scores them. */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, normalize } from "node:path";
+import { xywh } from "../detector/detections.ts";
 import { describe, fail, MobileDetrError, messageOf } from "../errors.ts";
 import {
   type BoxEvaluation,
@@ -13,7 +14,7 @@ import {
   readCocoResults,
 } from "../metrics/index.ts";
 import type { Arguments } from "./arguments.ts";
-import { CocoFile, xywh } from "./coco-file.ts";
+import { CocoFile } from "./coco-file.ts";
 import type { Command } from "./command.ts";
 import { BASE_OPTIONS, detectorOptions } from "./detect-options.ts";
 import { describeDetector, plural } from "./detection-text.ts";

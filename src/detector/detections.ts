@@ -93,3 +93,14 @@ export function classNumbers(wanted: readonly (number | string)[], names: readon
     return number;
   });
 }
+
+/** A box as COCO has it: x, y, width, height. */
+export function xywh([x1, y1, x2, y2]: Detection["box"]): [number, number, number, number] {
+  return [x1, y1, x2 - x1, y2 - y1];
+}
+
+/** What pycocotools' users expect of a file's name without its ending: 139 for 000000000139, else the name. */
+export function imageIdOf(stem: string): number | string {
+  const number = /^\d+$/.test(stem) ? Number(stem) : Number.NaN;
+  return Number.isSafeInteger(number) ? number : stem;
+}

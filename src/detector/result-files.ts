@@ -2,13 +2,13 @@
  * Results as files: whole or not at all, beside their place and renamed. Names that come from data never lead out of the
  * folder. A browser build takes `result-files.browser.ts` in its place.
  */
-import { existsSync, mkdirSync, realpathSync, statSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { fail, messageOf, need } from "../errors.ts";
 import { encodeImage } from "../image/encode.ts";
 import { formatFromPath } from "../image/format-from-path.ts";
 import type { ImageData8 } from "../image/image.ts";
-import { writeFileWhole } from "../weights/file-source.ts";
+import { makeFolder, writeFileWhole } from "../weights/file-source.ts";
 import type { Crop } from "./results.ts";
 
 const CROP_QUALITY = 95; // Ultralytics'
@@ -36,7 +36,7 @@ export async function saveCrops(
   text("dir", dir);
   return (await make()).map(({ image, detection }) => {
     const folder = join(dir, plainName(detection.name));
-    makeFolder(folder);
+    makeAll(folder);
     const real = realpathSync(folder);
     if (dirname(real) !== realpathSync(dir)) fail("file", folder, "a folder", "a link that leads elsewhere");
     let path = join(folder, `${stem}.jpg`);
@@ -55,7 +55,7 @@ export function plainName(name: string): string {
 }
 
 function write(path: string, bytes: Uint8Array): string {
-  makeFolder(dirname(text("path", path)));
+  makeAll(dirname(text("path", path)));
   writeFileWhole(path, [bytes]);
   return path;
 }
@@ -65,17 +65,10 @@ function text(option: string, value: string): string {
   return value;
 }
 
-/** As `mkdir -p`. QUIRK: Node's own `recursive` never returns where the system says that a folder has no parent (/proc). */
-function makeFolder(path: string): void {
-  const isFolder = (): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** Makes a folder and those above it. */
+function makeAll(path: string): void {
   try {
-    if (isFolder()) return;
-    if (dirname(resolve(path)) !== resolve(path)) makeFolder(dirname(resolve(path)));
-    try {
-      mkdirSync(path);
-    } catch (error) {
-      if (!isFolder()) throw error; // another process may have been faster
-    }
+    makeFolder(resolve(path));
   } catch (error) {
     fail("file", path, "a folder that can be made", messageOf(error));
   }

@@ -5,7 +5,7 @@
 import { fail, need } from "../errors.ts";
 import type { Colour } from "../image/colours.ts";
 import { checkImage, type ImageData8, toRgb } from "../image/image.ts";
-import type { Detection } from "./detections.ts";
+import { type Detection, imageIdOf, xywh } from "./detections.ts";
 import { rgbOf } from "./result-pixels.ts";
 import { type PictureInput, takePicture } from "./sources.ts";
 
@@ -236,16 +236,16 @@ export class Results implements Detections {
    */
   toCOCO(options: { imageId?: number | string; categoryIds?: readonly number[] } = {}): CocoResult[] {
     const stem = this.source?.replace(/^.*[\\/]/, "").replace(/\.[^.]*$/, "");
-    const { imageId = stem !== undefined && /^\d+$/.test(stem) ? Number(stem) : stem, categoryIds } = options;
+    const { imageId = stem === undefined ? undefined : imageIdOf(stem), categoryIds } = options;
     if (typeof imageId !== "string" && !Number.isInteger(imageId)) {
       fail("argument", "imageId", "a whole number or a name", String(imageId), "the picture had no path");
     }
-    return this.detections.map(({ class: number, score, box: [x1, y1, x2, y2] }) => {
+    return this.detections.map(({ class: number, score, box }) => {
       const category_id = categoryIds ? categoryIds[number] : number;
       if (!Number.isInteger(category_id)) {
         fail("argument", "categoryIds", `a whole number for class ${number}`, String(category_id));
       }
-      return { image_id: imageId as number | string, category_id, bbox: [x1, y1, x2 - x1, y2 - y1], score };
+      return { image_id: imageId as number | string, category_id, bbox: xywh(box), score };
     });
   }
 

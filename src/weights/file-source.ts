@@ -9,6 +9,7 @@ import {
   constants,
   fchmodSync,
   fstatSync,
+  mkdirSync,
   openSync,
   readSync,
   realpathSync,
@@ -17,6 +18,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { fail, messageOf } from "../errors.ts";
 import type { ByteSource } from "./safetensors-source.ts";
 
@@ -130,4 +132,19 @@ const REASONS: Readonly<Record<string, string>> = {
 export function failOnFile(error: unknown, name: string, expected: string): never {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return fail("file", name, expected, REASONS[code] ?? messageOf(error));
+}
+
+/**
+ * As `mkdir -p`, of a whole path; throws what the system says. QUIRK: Node's own `recursive` never returns where the system says
+ * that a folder has no parent (/proc).
+ */
+export function makeFolder(path: string): void {
+  const isFolder = (): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (isFolder()) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (!isFolder()) throw error; // another process may have been faster
+  }
 }
