@@ -1,7 +1,7 @@
 /** Attention: from one token to all, head by head, and the mean of the heads. */
 import { type Found, findBoxes } from "./boxes.ts";
 import { choice, el, short } from "./dom.ts";
-import { paintOver, paintPhoto } from "./paint.ts";
+import { paintOver, paintPhoto, strokeFrame } from "./paint.ts";
 import type { CallRecord, Numbers, TensorRef } from "./protocol.ts";
 import type { App, Shown } from "./view.ts";
 
@@ -197,14 +197,11 @@ class AttentionPart {
     paintOver(context, { data: row, height: rows, width: columns });
     if (this.#tokens === "keys") return;
     const [x, y] = [this.#asking % columns, Math.floor(this.#asking / columns)];
-    for (const [colour, line] of [
-      ["#000", 5],
-      ["#fff", 2.5],
-    ] as const) {
-      context.strokeStyle = colour;
-      context.lineWidth = line * unit;
-      context.strokeRect((x * width) / columns, (y * height) / rows, width / columns, height / rows);
-    }
+    strokeFrame(
+      context,
+      [(x * width) / columns, (y * height) / rows, width / columns, height / rows],
+      2.5 * unit,
+    );
   }
 
   #paintBoxes(context: CanvasRenderingContext2D, row: Float32Array, unit: number): void {

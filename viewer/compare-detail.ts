@@ -1,7 +1,7 @@
 /** One tensor of two runs: the same plane of both and of their difference, and the numbers of a cell. */
 import { rangeOf } from "../src/depict/ramp.ts";
 import { el, exact, shapeText, short } from "./dom.ts";
-import { contextOf, indexOf, type Plane, paintPlane, planeOf, planesOf } from "./paint.ts";
+import { cellAt, indexOf, type Plane, paintLarge, planeOf, planesOf } from "./paint.ts";
 import type { CompareRow, Numbers } from "./protocol.ts";
 import type { App } from "./view.ts";
 
@@ -160,7 +160,7 @@ class DetailPart {
     for (const { what, canvas, ends } of this.#canvases) {
       const shown = { ours: a, theirs: b, difference: apart }[what] as Plane;
       const own = what === "difference" ? { min: 0, max: rangeOf(shown.data).max } : range;
-      this.#paint(canvas, shown, own);
+      paintLarge(canvas, shown, { range: own, side: SIDE_PX, cell: this.#app.state.cell });
       ends.replaceChildren(el("span", {}, short(own.min, 3)), el("span", {}, short(own.max, 3)));
       canvas.setAttribute(
         "aria-label",
@@ -177,33 +177,6 @@ class DetailPart {
     this.#probe.textContent = b
       ? `${text}: ours ${exact(a.data[at])}, theirs ${exact(b.data[at])}, ${short(a.data[at] - b.data[at], 3)} apart`
       : `${text}: ours ${exact(a.data[at])}`;
-  }
-
-  #paint(canvas: HTMLCanvasElement, plane: Plane, range: { min: number; max: number }): void {
-    const small = document.createElement("canvas");
-    paintPlane(small, plane, range);
-    const scale = Math.max(1, Math.floor(SIDE_PX / Math.max(plane.width, plane.height)));
-    const stretch = Math.max(1, Math.min(24, Math.floor(plane.width / Math.max(1, plane.height) / 6))); // a vector is a strip
-    canvas.width = plane.width * scale;
-    canvas.height = plane.height * scale * stretch;
-    const context = contextOf(canvas);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(small, 0, 0, canvas.width, canvas.height);
-    const { cell } = this.#app.state;
-    if (!cell || cell[0] >= plane.height || cell[1] >= plane.width) return;
-    for (const [colour, line] of [
-      ["#000", 5],
-      ["#fff", 2.5],
-    ] as const) {
-      context.strokeStyle = colour;
-      context.lineWidth = line;
-      context.strokeRect(
-        cell[1] * scale - 2,
-        (cell[0] * scale - 2) * stretch,
-        scale + 4,
-        (scale + 4) * stretch,
-      );
-    }
   }
 
   #key(event: KeyboardEvent): void {
@@ -223,15 +196,7 @@ class DetailPart {
   }
 
   #click(event: MouseEvent): void {
-    const { height, width } = planesOf(this.#row.ref.shape);
-    const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
-    const within = (share: number, size: number): number =>
-      Math.min(size - 1, Math.max(0, Math.floor(share * size)));
-    this.#app.set({
-      cell: [
-        within((event.clientY - box.top) / box.height, height),
-        within((event.clientX - box.left) / box.width, width),
-      ],
-    });
+    const canvas = event.currentTarget as HTMLCanvasElement;
+    this.#app.set({ cell: cellAt(event, canvas, planesOf(this.#row.ref.shape)) });
   }
 }

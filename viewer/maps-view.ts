@@ -3,16 +3,7 @@ import { choice, el, exact, setControl, shapeText, short } from "./dom.ts";
 import { later } from "./later.ts";
 import { MapGrid } from "./map-grid.ts";
 import { PlaneMoments } from "./moments.ts";
-import {
-  contextOf,
-  indexOf,
-  paintOver,
-  paintPhoto,
-  paintPlane,
-  placeOf,
-  planeOf,
-  planesOf,
-} from "./paint.ts";
+import { cellAt, indexOf, paintLarge, paintOver, paintPhoto, placeOf, planeOf, planesOf } from "./paint.ts";
 import type { CallRecord, Numbers, TensorRef } from "./protocol.ts";
 import type { State } from "./state.ts";
 import type { App, Shown } from "./view.ts";
@@ -78,7 +69,6 @@ class MapsPart {
   readonly #why: ReturnType<typeof whyPanel>;
   #drop: () => void = () => {};
   #opacity = 0.65;
-  #scale = 1;
 
   constructor(app: App, call: CallRecord, output: number, ref: TensorRef, numbers: Numbers) {
     this.#app = app;
@@ -207,29 +197,7 @@ class MapsPart {
   #drawLarge(): void {
     const plane = planeOf(this.#numbers, this.#plane);
     const range = this.#moments.of(this.#plane).range;
-    const small = document.createElement("canvas");
-    paintPlane(small, plane, range);
-    this.#scale = Math.max(1, Math.floor(ZOOM_PX / Math.max(plane.width, plane.height)));
-    const stretch = Math.max(1, Math.min(24, Math.floor(plane.width / Math.max(1, plane.height) / 6))); // a vector is a strip
-    this.#large.width = plane.width * this.#scale;
-    this.#large.height = plane.height * this.#scale * stretch;
-    const context = contextOf(this.#large);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(small, 0, 0, this.#large.width, this.#large.height);
-    const { cell } = this.#app.state;
-    if (cell && cell[0] < plane.height && cell[1] < plane.width) {
-      const [w, h] = [this.#scale, this.#scale * stretch];
-      const unit = this.#large.width / (this.#large.clientWidth || this.#large.width);
-      const pad = 2 * unit;
-      for (const [colour, line] of [
-        ["#000", 4],
-        ["#fff", 2],
-      ] as const) {
-        context.strokeStyle = colour;
-        context.lineWidth = line * unit;
-        context.strokeRect(cell[1] * w - pad, cell[0] * h - pad, w + 2 * pad, h + 2 * pad);
-      }
-    }
+    paintLarge(this.#large, plane, { range, side: ZOOM_PX, cell: this.#app.state.cell });
     const { shape } = this.#ref;
     const channel =
       planesOf(shape).count > 1 ? `Channel ${this.#plane} of ${planesOf(shape).count}` : "The whole output";
@@ -248,14 +216,7 @@ class MapsPart {
   }
 
   #cellAt(event: MouseEvent): readonly [number, number] {
-    const { height, width } = planesOf(this.#ref.shape);
-    const box = this.#large.getBoundingClientRect();
-    const within = (share: number, size: number): number =>
-      Math.min(size - 1, Math.max(0, Math.floor(share * size)));
-    return [
-      within((event.clientY - box.top) / box.height, height),
-      within((event.clientX - box.left) / box.width, width),
-    ];
+    return cellAt(event, this.#large, planesOf(this.#ref.shape));
   }
 
   /** Says the number of a cell, or of the one that is chosen. */

@@ -100,6 +100,61 @@ export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   return context;
 }
 
+/**
+ * A plane enlarged to about `side` pixels, in whole steps, a vector as a strip, with a frame around the cell that is chosen, if the plane
+ * has it.
+ */
+export function paintLarge(
+  canvas: HTMLCanvasElement,
+  plane: Plane,
+  { range, side, cell }: { range: Range; side: number; cell?: readonly [row: number, column: number] },
+): void {
+  const small = document.createElement("canvas");
+  paintPlane(small, plane, range);
+  const w = Math.max(1, Math.floor(side / Math.max(plane.width, plane.height)));
+  const h = w * Math.max(1, Math.min(24, Math.floor(plane.width / Math.max(1, plane.height) / 6)));
+  canvas.width = plane.width * w;
+  canvas.height = plane.height * h;
+  const context = contextOf(canvas);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  if (!cell || cell[0] >= plane.height || cell[1] >= plane.width) return;
+  const unit = canvas.width / (canvas.clientWidth || canvas.width);
+  const pad = 2 * unit;
+  strokeFrame(context, [cell[1] * w - pad, cell[0] * h - pad, w + 2 * pad, h + 2 * pad], 2 * unit);
+}
+
+/** A white frame on a black one, which is seen on any ground. */
+export function strokeFrame(
+  context: CanvasRenderingContext2D,
+  [x, y, width, height]: readonly [number, number, number, number],
+  line: number,
+): void {
+  for (const [colour, thick] of [
+    ["#000", 2 * line],
+    ["#fff", line],
+  ] as const) {
+    context.strokeStyle = colour;
+    context.lineWidth = thick;
+    context.strokeRect(x, y, width, height);
+  }
+}
+
+/** The cell of a plane on a canvas that an event is at. */
+export function cellAt(
+  event: MouseEvent,
+  canvas: HTMLCanvasElement,
+  { height, width }: { height: number; width: number },
+): readonly [row: number, column: number] {
+  const box = canvas.getBoundingClientRect();
+  const within = (share: number, size: number): number =>
+    Math.min(size - 1, Math.max(0, Math.floor(share * size)));
+  return [
+    within((event.clientY - box.top) / box.height, height),
+    within((event.clientX - box.left) / box.width, width),
+  ];
+}
+
 const PHOTO_PX = 1280; // enough for a wide column on a dense screen
 
 /** Draws the photograph on a canvas; gives its context and the size of a sixteenth of the text in it. */

@@ -1,6 +1,6 @@
 /** Why a number is what it is: its summands, the greatest first, each with its numbers; input cells lead on. */
 import { el, exact, shapeText, short } from "./dom.ts";
-import { contextOf, paintPhoto, paintPlane, placeOf, planeOf } from "./paint.ts";
+import { contextOf, paintPhoto, paintPlane, placeOf, planeOf, strokeFrame } from "./paint.ts";
 import type { CallRecord, TensorRef, WhyRecord } from "./protocol.ts";
 import type { App } from "./view.ts";
 
@@ -198,14 +198,7 @@ async function region(app: App, ref: TensorRef, { region: part, terms }: WhyReco
   if (part) {
     const [y0, y1] = part.rows;
     const [x0, x1] = part.columns;
-    for (const [colour, line] of [
-      ["#000", 6],
-      ["#fff", 3],
-    ] as const) {
-      context.strokeStyle = colour;
-      context.lineWidth = line;
-      context.strokeRect(x0 * scale - 2, y0 * scale - 2, (x1 - x0) * scale + 4, (y1 - y0) * scale + 4);
-    }
+    strokeFrame(context, [x0 * scale - 2, y0 * scale - 2, (x1 - x0) * scale + 4, (y1 - y0) * scale + 4], 3);
   }
   const caption = `Looked at: rows ${part?.rows[0]} to ${(part?.rows[1] ?? 1) - 1}, columns ${part?.columns[0]} to ${(part?.columns[1] ?? 1) - 1} of the input; drawn is its channel ${at[1]}.`;
   return el("figure", {}, canvas, el("figcaption", {}, caption));
@@ -230,14 +223,7 @@ function receptive(app: App, { rows, columns }: NonNullable<WhyRecord["field"]>)
     const [sx, sy] = [photo.width / w, photo.height / h];
     context.drawImage(photo, left * sx, top * sy, wide * sx, high * sy, left, top, wide, high);
   }
-  for (const [colour, line] of [
-    ["#000", 5],
-    ["#fff", 2.5],
-  ] as const) {
-    context.strokeStyle = colour;
-    context.lineWidth = line * Math.max(unit, w / 480);
-    context.strokeRect(left, top, wide, high);
-  }
+  strokeFrame(context, [left, top, wide, high], 2.5 * Math.max(unit, w / 480));
   const caption = whole
     ? `Its receptive field is the whole picture, all ${height} × ${width} pixels of the input.`
     : `Its receptive field: rows ${rows[0]} to ${rows[1] - 1}, columns ${columns[0]} to ${columns[1] - 1} of the ${height} × ${width} input. No other pixel can change this number.`;
